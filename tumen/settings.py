@@ -1,0 +1,208 @@
+"""Settings: `tumen.toml`, then the environment, then secrets from files.  The user's file; the topology is `pipeline.toml`.
+
+Environment: ``TUMEN_<TABLE>_<KEY>`` (``TUMEN_METRICS_PORT=9200``).  A secret may come from a file: ``TUMEN_SLACK_WEBHOOK_FILE=/run/secrets/slack``.
+"""
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from tumen.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+log = structlog.get_logger(__name__)
+
+
+class Table(BaseModel):
+    """One table of tumen.toml: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FeedSettings(Table):
+    """One feed.  `language` is a hint for short texts.  `every` is seconds between polls, None = `poll.every`."""
+
+    url: str
+    name: str | None = None
+    language: str | None = None
+    every: int | None = Field(default=None, ge=5)
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if not re.match(r"https?://[^/\s]+", value):
+            raise ValueError("expected an http or https URL")
+        return value
+
+
+class PollSettings(Table):
+    """How feeds are polled: seconds between polls, entries taken from one answer."""
+
+    every: int = Field(default=900, ge=5)
+    max_entries: int = Field(default=1000, ge=1)
+
+
+class HttpSettings(Table):
+    """The one HTTP client.  `allow_private` names the only private addresses it may speak to, as "host:port"."""
+
+    allow_private: tuple[str, ...] = ()
+    user_agent: str = "Tumen/0.1 (news monitor)"
+    connect_timeout: float = Field(default=10.0, gt=0)
+    deadline: float = Field(default=30.0, gt=0)
+    max_bytes: int = Field(default=5_000_000, gt=0)
+
+
+class TranslationSettings(Table):
+    """`engine`: "auto" takes the best one present for each language, "none" leaves everything untranslated and says so."""
+
+    engine: Literal["auto", "apertium", "none"] = "auto"
+    timeout: float = Field(default=20.0, gt=0)
+
+
+class SlackSettings(Table):
+    """An Incoming Webhook.  `host` is what its URL must start with; a test may name its own."""
+
+    webhook: SecretStr | None = None
+    host: str = "https://hooks.slack.com/"
+
+
+class AlertSettings(Table):
+    """Who is told what.  News older than `recency_hours` is kept in the archive but told to nobody."""
+
+    recency_hours: float = Field(default=48.0, gt=0)
+
+
+class MetricsSettings(Table):
+    """Where /metrics is served; port 0 takes a free one and says which."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=9108, ge=0, le=65535)
+
+
+class LogSettings(Table):
+    """`format`: "auto" is readable on a terminal, JSON elsewhere."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+
+
+class BusSettings(Table):
+    """The embedded bus: one SQLite file in the data folder.  A node stops reading when a reader of its output lags by `max_lag`."""
+
+    file: str = "bus.db"
+    max_lag: int = Field(default=10_000, ge=1)
+    batch: int = Field(default=100, ge=1)
+    tick_seconds: float = Field(default=60.0, gt=0)
+
+
+class Settings(BaseSettings):
+    """Everything a user may set.  Paths are taken from the folder of tumen.toml."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="TUMEN_",
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        nested_model_default_partial_update=True,
+    )
+
+    data: Path = Path("var")
+    watch: str = "russia-dprk"
+    languages: tuple[str, ...] = ("it", "en", "ru")
+    spacy: dict[str, str] = Field(default_factory=dict, description="a trained pipeline per language, used when present")
+    feeds: tuple[FeedSettings, ...] = ()
+    files: tuple[Path, ...] = ()
+    realm: Literal["live", "sample"] = "live"
+    poll: PollSettings = PollSettings()
+    http: HttpSettings = HttpSettings()
+    translation: TranslationSettings = TranslationSettings()
+    slack: SlackSettings = SlackSettings()
+    alerts: AlertSettings = AlertSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    log: LogSettings = LogSettings()
+    bus: BusSettings = BusSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, _SecretFiles(settings_cls), env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """``TUMEN_SLACK_WEBHOOK_FILE=path``: the secret is the file's text.  Only fields that are secrets may come this way."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError  # __call__ gives the whole tree at once
+
+    def __call__(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for variable, path in os.environ.items():
+            match = re.fullmatch(r"TUMEN_([A-Z]+)_([A-Z_]+)_FILE", variable)
+            if not match:
+                continue
+            table, key = match[1].lower(), match[2].lower()
+            if (table, key) not in SECRETS:
+                raise ConfigError(f"{variable}: expected one of {', '.join(f'TUMEN_{t}_{k}_FILE'.upper() for t, k in sorted(SECRETS))}")
+            found.setdefault(table, {})[key] = read_secret(Path(path), variable)
+        return found
+
+
+SECRETS = {("slack", "webhook")}
+
+
+def read_secret(path: Path, where: str) -> str:
+    """The text of a secret's file, stripped.  Warns when others may read it.  Raises `ConfigError` naming `where`, never the secret."""
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+        mode = path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{where}: {path}: expected a readable text file ({type(error).__name__})") from None
+    if not text:
+        raise ConfigError(f"{where}: {path}: expected a secret, the file is empty")
+    if mode & (stat.S_IRGRP | stat.S_IROTH):
+        log.warning("secret_readable_by_others", file=str(path), do="chmod 600")
+    return text
+
+
+def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
+    """Settings from `path` (default: tumen.toml in the working folder, if it is there), the environment and `overrides`.
+
+    Raises `ConfigError`, one line per finding: key, value, what was expected.
+    """
+    file = path or Path("tumen.toml")
+    if path is not None and not path.is_file():
+        raise ConfigError(f"{path}: expected a settings file (tumen.toml)")
+    base = file.resolve().parent
+
+    class Located(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    try:
+        settings = Located(**overrides)
+    except ValidationError as error:
+        raise ConfigError(*(_finding(str(file), e) for e in error.errors(include_url=False))) from None
+    except ValueError as error:  # tomllib's message has line and column
+        raise ConfigError(f"{file}: {error}") from None
+    return settings.model_copy(update={"data": base / settings.data, "files": tuple(base / f for f in settings.files)})
+
+
+def _finding(file: str, error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    secret = any(key.startswith(f"{table}.{name}") for table, name in SECRETS)
+    value = "(a secret)" if secret else repr(error.get("input"))[:80]
+    expected = error["msg"].removeprefix("Value error, ")
+    return f"{file}: {key} = {value}: {expected}"
