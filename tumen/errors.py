@@ -1,7 +1,8 @@
 """The outcomes of handling one message, by type.
 
-A node that returns normally has succeeded.  It may raise `Reject` (this message can never be handled) or `Unavailable` (something
-outside is away, try later).  Anything else it raises is a bug: the runner tries once more, then dead-letters the message and says so loudly.
+A node that returns normally has succeeded.  It may raise `Reject` (this message can never be handled) or `Unavailable`
+(something outside is away, try later).  Anything else it raises is a bug: the runner tries once more, then dead-letters
+the message and says so loudly.
 """
 
 from enum import StrEnum

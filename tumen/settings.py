@@ -1,6 +1,7 @@
 """Settings: `tumen.toml`, then the environment, then secrets from files.  The user's file; the topology is `pipeline.toml`.
 
-Environment: ``TUMEN_<TABLE>_<KEY>`` (``TUMEN_METRICS_PORT=9200``).  A secret may come from a file: ``TUMEN_SLACK_WEBHOOK_FILE=/run/secrets/slack``.
+Environment: ``TUMEN_<TABLE>_<KEY>`` (``TUMEN_METRICS_PORT=9200``).  A secret may
+come from a file: ``TUMEN_SLACK_WEBHOOK_FILE=/run/secrets/slack``.
 """
 
 import os
@@ -136,8 +137,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings'
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings, _SecretFiles(settings_cls), env_settings, TomlConfigSettingsSource(settings_cls))
 

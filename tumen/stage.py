@@ -168,7 +168,8 @@ Spec = StageSpec | GatewaySpec | ProducerSpec | SinkSpec
 class Kit:
     """What a `build` is handed.  Stages get the watch and the languages; edges and gateways also get what they meet the world with.
 
-    `now` is the wall clock, `echo` prints a line for a person (`console`).  A stage must not keep either: lint and `tumen.testing` see to it.
+    `now` is the wall clock, `echo` prints a line for a person (`console`).  A stage must not keep either: lint
+    and `tumen.testing` see to it.
     """
 
     watch: "Watch"

@@ -1,6 +1,7 @@
 """State: what a node remembers, committed with its offset.
 
-`State` is bytes by key.  `Table` gives one prefix of it a type.  `Overlay` collects a batch's writes over committed state and is dropped on failure.
+`State` is bytes by key.  `Table` gives one prefix of it a type.  `Overlay` collects a
+batch's writes over committed state and is dropped on failure.
 """
 
 from collections.abc import Iterator, Mapping

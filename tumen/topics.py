@@ -37,6 +37,6 @@ TAGGED: Topic[Tagged] = Topic("tagged", Tagged, lambda m: m.unique.article.id, 1
 STORIES: Topic[Story] = Topic("stories", Story, lambda m: m.id, None, None)
 ALERTS: Topic[Alert] = Topic("alerts", Alert, lambda m: m.story, None, MONTH)
 DEAD: Topic[DeadLetter] = Topic("dead", DeadLetter, lambda m: m.key, None, MONTH)
-TICKS: Topic[Tick] = Topic("ticks", Tick, lambda m: "", 1, timedelta(days=1))
+TICKS: Topic[Tick] = Topic("ticks", Tick, lambda _: "", 1, timedelta(days=1))
 
 TOPICS: dict[str, Topic[Any]] = {t.name: t for t in (ITEMS, CANDIDATES, ARTICLES, UNIQUE, TRANSLATED, TAGGED, STORIES, ALERTS, DEAD, TICKS)}
