@@ -39,8 +39,13 @@ class Group(Protocol):
     Raises `Fenced` if another holder has taken the group over meanwhile.
     """
 
-    name: str
-    state: Reader
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def state(self) -> Reader:
+        """What was committed; read only."""
+        ...
 
     def fetch(self, topics: Sequence[str], limit: int) -> list[Record]: ...
 
