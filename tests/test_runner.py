@@ -14,10 +14,10 @@ from tumen.bus_embedded import EmbeddedBus
 from tumen.codec import NewerSchema, Undecodable, decode, encode
 from tumen.errors import Outcome, Reject, Unavailable
 from tumen.messages import Candidate, Item, Message, Tick
-from tumen.runner import GatewayRunner, Node, StageRunner, make_runner
+from tumen.runner import GatewayRunner, Node, StageRunner, make_runner, settle
 from tumen.stage import Drop, Emit, Job, Out, Stage
-from tumen.state import Overlay, State
-from tumen.testing import CRASH, Clock, Counts, Driven, drive, output_for, settle
+from tumen.state import Nothing, Overlay, State
+from tumen.testing import CRASH, Clock, Counts, Driven, drive, output_for
 from tumen.topics import ARTICLES, CANDIDATES, ITEMS, TICKS
 
 NOW = datetime(2024, 9, 14, 12, 0, tzinfo=UTC)
@@ -285,7 +285,7 @@ def test_outcomes_are_told_after_the_commit(tmp_path: Path) -> None:
 
 
 def test_an_overlay_hides_what_it_deletes_and_scans_in_order() -> None:
-    base = Overlay(Overlay(_Nothing()))
+    base = Overlay(Nothing())
     base.writes.update({"a": b"1", "c": b"3"})
     top = base.fork()
     top.put("b", b"2")
@@ -295,11 +295,3 @@ def test_an_overlay_hides_what_it_deletes_and_scans_in_order() -> None:
     assert list(top.scan("", start="b")) == [("b", b"2")]
     base.absorb(top)
     assert base.get("c") is None
-
-
-class _Nothing:
-    def get(self, key: str) -> bytes | None:
-        return None
-
-    def scan(self, prefix: str, *, start: str = "", limit: int | None = None) -> Iterable[Any]:
-        return iter(())

@@ -320,3 +320,23 @@ def make_runner(
     if isinstance(node.work, Stage):
         return StageRunner(node, bus, observer, clocks, batch=batch, max_lag=max_lag)
     return GatewayRunner(node, bus, observer, clocks, batch=batch, max_lag=max_lag, executor=executor)
+
+
+def settle(
+    runners: Sequence[StageRunner | GatewayRunner], *, advance: Callable[[float], None] | None = None, rounds: int = 10_000, idle: int = 2
+) -> None:
+    """Step every runner until nobody does anything for `idle` rounds (a fake clock moves a second in each of those).
+
+    Raises `AssertionError` when they never come to rest: a node that emits for ever.
+    """
+    quiet = 0
+    for _ in range(rounds):
+        if sum(runner.step() for runner in runners):  # every one steps: any() would stop at the first that did something
+            quiet = 0
+            continue
+        quiet += 1
+        if quiet >= idle:
+            return
+        if advance is not None:
+            advance(1.0)
+    raise AssertionError(f"not at rest after {rounds} rounds")

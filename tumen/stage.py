@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -180,6 +180,14 @@ class Kit:
     started: datetime
     echo: Callable[[str], None] = print
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Finding(NamedTuple):
+    """What `tumen doctor` says of one thing.  A module may offer ``doctor(settings) -> Iterable[Finding]``."""
+
+    what: str
+    state: Literal["ok", "missing", "broken"]
+    meaning: str
 
 
 class NodeModule(Protocol):

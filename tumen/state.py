@@ -34,6 +34,16 @@ class Reader(Protocol):
     def scan(self, prefix: str, *, start: str = "", limit: int | None = None) -> Iterator[tuple[str, bytes]]: ...
 
 
+class Nothing:
+    """A reader that has nothing: the base of a state that is only in memory."""
+
+    def get(self, key: str) -> bytes | None:
+        return None
+
+    def scan(self, prefix: str, *, start: str = "", limit: int | None = None) -> Iterator[tuple[str, bytes]]:
+        return iter(())
+
+
 class Overlay:
     """Writes over a reader, kept apart until they are committed: `writes` maps a key to its new value, or to None if deleted."""
 

@@ -21,9 +21,9 @@ from tumen.bus_embedded import EmbeddedBus
 from tumen.codec import decode, encode
 from tumen.errors import Outcome
 from tumen.messages import DeadLetter, Message, Tick
-from tumen.runner import Clocks, GatewayRunner, Node, StageRunner, make_runner
+from tumen.runner import Clocks, Node, make_runner, settle
 from tumen.stage import Emit
-from tumen.topics import DEAD, TICKS, TOPICS, Topic
+from tumen.topics import DEAD, TICKS, Topic
 
 
 class _Crash:
@@ -131,26 +131,6 @@ def output_for(node: Node, message: Message) -> Output:
     raise TypeError(f"{node.name} reads no topic of {type(message).__name__}")
 
 
-def settle(
-    runners: Sequence[StageRunner | GatewayRunner], *, advance: Callable[[float], None] | None = None, rounds: int = 10_000, idle: int = 2
-) -> None:
-    """Step every runner until nobody does anything for `idle` rounds (a fake clock moves a second in each of those).
-
-    Raises `AssertionError` when they never come to rest: a node that emits for ever.
-    """
-    quiet = 0
-    for _ in range(rounds):
-        if sum(runner.step() for runner in runners):  # every one steps: any() would stop at the first that did something
-            quiet = 0
-            continue
-        quiet += 1
-        if quiet >= idle:
-            return
-        if advance is not None:
-            advance(1.0)
-    raise AssertionError(f"not at rest after {rounds} rounds")
-
-
 def drive(
     make_node: Callable[[], Node], inputs: Iterable[Message | _Crash], folder: Path, *, clock: Clock | None = None, batch: int = 10
 ) -> Driven:
@@ -206,4 +186,4 @@ def _run_killed(path: Path, make_node: Callable[[], Node], clock: Clock, batch: 
         return
 
 
-__all__ = ["CRASH", "TOPICS", "Clock", "Counts", "Driven", "Killed", "drive", "killed_at", "output_for", "settle"]
+__all__ = ["CRASH", "Clock", "Counts", "Driven", "Killed", "drive", "killed_at", "output_for", "settle"]

@@ -1,0 +1,53 @@
+"""What several commands need: settings, logging, the kit that nodes are built with."""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tumen.errors import ConfigError
+from tumen.logs import configure
+from tumen.runner import Clocks
+from tumen.settings import ROOT, Settings, load_settings
+from tumen.stage import Kit
+from tumen.watch import Watch, load_watch
+
+
+def wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+CLOCKS = Clocks(wall_clock, time.monotonic)
+
+
+def settings_of(path: Path | None, **overrides: Any) -> Settings:
+    """The settings, with logging set up as they say."""
+    settings = load_settings(path, **overrides)
+    configure(settings)
+    return settings
+
+
+def watch_of(settings: Settings) -> Watch:
+    """The watch that the settings name, and only known languages beside it.  Raises `ConfigError`."""
+    folder = ROOT / "watches" / settings.watch
+    if not folder.is_dir():
+        there = sorted(path.name for path in (ROOT / "watches").iterdir() if path.is_dir())
+        raise ConfigError(f"watch = {settings.watch!r}: expected one of {', '.join(there)}")
+    return load_watch(folder)
+
+
+def kit_of(settings: Settings, *, echo: Callable[[str], None] = click.echo, extra: Mapping[str, Any] | None = None) -> Kit:
+    """Everything a node's `build` may ask for."""
+    return Kit(
+        watch=watch_of(settings),
+        languages=settings.languages,
+        settings=settings,
+        data=settings.data,
+        now=wall_clock,
+        started=wall_clock(),
+        echo=echo,
+        extra=extra or {},
+    )

@@ -1,0 +1,19 @@
+"""``tumen eval``: accuracy per language on labelled items."""
+
+from pathlib import Path
+
+import click
+
+from tumen.cli._kit import kit_of, settings_of
+
+
+@click.command(name="eval")
+@click.argument("gold", type=click.Path(exists=True, path_type=Path))
+@click.option("--language", "languages", multiple=True, help="Only these languages (may be given several times).")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.pass_obj
+def command(settings_file: Path | None, gold: Path, languages: tuple[str, ...], as_json: bool) -> None:
+    """Measure the tagging on GOLD (a .jsonl of labelled items or digests), or the cleaning on a folder of labelled pages."""
+    from tumen.evaluate import run_evaluation
+
+    click.echo(run_evaluation(gold, kit_of(settings_of(settings_file)), languages=languages, as_json=as_json))

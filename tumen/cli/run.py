@@ -1,0 +1,149 @@
+"""``tumen run``: the always-on pipeline."""
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import structlog
+from prometheus_client import CollectorRegistry
+
+from tumen.bus_embedded import EmbeddedBus
+from tumen.cli._kit import CLOCKS, kit_of, settings_of, wall_clock
+from tumen.errors import Refused
+from tumen.live import Live
+from tumen.metrics import Metrics, serve
+from tumen.pipeline import build_nodes, load_topology
+from tumen.settings import ROOT, Settings
+
+if TYPE_CHECKING:
+    from tumen.sample_wire import SampleWire
+
+log = structlog.get_logger(__name__)
+
+_DRAIN_SECONDS = 15.0
+_QUIET_SECONDS = 2.0
+
+
+@click.command(name="run")
+@click.option("--samples", is_flag=True, help="Play the sample wire: invented news over local HTTP; nothing leaves the machine.")
+@click.option(
+    "--data", type=click.Path(file_okay=False, path_type=Path), help="The data folder (default: the settings', or a new one a play)."
+)
+@click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(min=0.01), help="How fast the sample wire plays.")
+@click.option("--until-quiet", is_flag=True, help="With --samples: end when all has been played and handled.")
+@click.pass_obj
+def command(settings_file: Path | None, samples: bool, data: Path | None, speed: float, until_quiet: bool) -> int:
+    """The whole pipeline in one process: feeds in, alerts out, /metrics served.  Ctrl-C or SIGTERM ends it in order."""
+    if until_quiet and not samples:
+        raise click.UsageError("--until-quiet goes with --samples: real feeds never end")
+    settings = settings_of(settings_file)
+    if data is not None:
+        settings = settings.model_copy(update={"data": data.resolve()})
+    if not samples:
+        return _run(settings, None)
+    if data is None:
+        settings = settings.model_copy(update={"data": settings.data / "samples" / f"{wall_clock():%Y%m%dT%H%M%S}"})
+    with _playing(settings.data, speed) as wire:
+        return _run(_for_samples(settings, wire), wire if until_quiet else None)
+
+
+def _for_samples(settings: Settings, wire: "SampleWire") -> Settings:
+    """The same settings on the wire's feeds, in the sample realm: remote sinks refuse what is not live."""
+    http = settings.http.model_copy(update={"allow_private": (wire.allow_private,)})
+    poll = settings.poll.model_copy(update={"every": 5})
+    return settings.model_copy(update={"realm": "sample", "feeds": tuple(wire.feeds()), "files": (), "http": http, "poll": poll})
+
+
+@contextmanager
+def _playing(data: Path, speed: float) -> Iterator["SampleWire"]:
+    """The sample wire of this data folder: played again after a restart, it gives the same entries from the same address."""
+    from tumen.sample_wire import SampleWire
+
+    data.mkdir(parents=True, exist_ok=True)
+    notes = data / "sample_wire.json"
+    if notes.is_file():
+        kept = json.loads(notes.read_text(encoding="utf-8"))
+        epoch, port = datetime.fromisoformat(kept["epoch"]), int(kept["port"])
+    else:
+        epoch, port = wall_clock(), _free_port()
+        # written whole or not at all: a kill in between must not leave half a note
+        notes.with_suffix(".new").write_text(json.dumps({"epoch": epoch.isoformat(), "port": port}), encoding="utf-8")
+        notes.with_suffix(".new").replace(notes)
+    wire = SampleWire(ROOT / "samples", wall_clock, speed=speed, epoch=epoch, port=port)
+    try:
+        wire.start()
+    except OSError as error:
+        raise Refused(
+            f"the sample wire cannot listen on 127.0.0.1:{port} ({error.strerror}); is another Tumen running on {data}?"
+        ) from None
+    try:
+        yield wire
+    finally:
+        wire.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _run(settings: Settings, until_quiet: "SampleWire | None") -> int:
+    topology = load_topology()
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    with EmbeddedBus(settings.data / settings.bus.file) as bus:
+        nodes = build_nodes(topology, kit_of(settings, extra={"metrics": metrics}))
+        live = Live(nodes, bus, metrics, CLOCKS, settings.bus)
+        try:
+            server, port = serve(metrics, settings.metrics.host, settings.metrics.port)
+        except OSError as error:
+            raise Refused(f"metrics.port = {settings.metrics.port}: {error.strerror}; set another, or 0 for a free one") from None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: live.stop())
+        _greet(settings, len(nodes), port)
+        live.start()
+        try:
+            _watch_over(live, until_quiet)
+        finally:
+            live.stop()
+            at_rest = live.join(_DRAIN_SECONDS)
+            server.close()
+        if not at_rest:
+            # what is still in I/O is in its queue and will be done again: nothing is lost by not waiting
+            log.warning("ended_with_io_in_flight", waited_seconds=_DRAIN_SECONDS)
+            sys.stdout.flush()
+            os._exit(0)
+    click.echo("Tumen has ended in order.", err=True)
+    return 0
+
+
+def _greet(settings: Settings, nodes: int, port: int) -> None:
+    samples = " (the sample wire: invented news)" if settings.realm == "sample" else ""
+    feeds = f"{len(settings.feeds)} feeds{samples}" if settings.feeds else "no feeds yet: 'tumen feeds add URL'"
+    click.echo(f"Tumen runs: {nodes} nodes, {feeds}, languages {', '.join(settings.languages)}", err=True)
+    click.echo(f"  metrics  http://{settings.metrics.host}:{port}/metrics", err=True)
+    click.echo(f"  data     {settings.data}", err=True)
+
+
+def _watch_over(live: Live, until_quiet: "SampleWire | None") -> None:
+    quiet_since: float | None = None
+    while not live.wait(0.2):
+        if until_quiet is None:
+            continue
+        if not (until_quiet.done(wall_clock()) and live.idle()):
+            quiet_since = None
+        elif quiet_since is None:
+            quiet_since = time.monotonic()
+        elif time.monotonic() - quiet_since > _QUIET_SECONDS:
+            return
