@@ -4,7 +4,6 @@ Environment: ``TUMEN_<TABLE>_<KEY>`` (``TUMEN_METRICS_PORT=9200``).  A secret ma
 come from a file: ``TUMEN_SLACK_WEBHOOK_FILE=/run/secrets/slack``.
 """
 
-import os
 import re
 import stat
 from pathlib import Path
@@ -68,9 +67,13 @@ class TranslationSettings(Table):
 
 
 class SlackSettings(Table):
-    """An Incoming Webhook.  `host` is what its URL must start with; a test may name its own."""
+    """An Incoming Webhook, best kept in a file of its own (`webhook_file`).
+
+    `host` is what its URL must start with; a test may name its own.
+    """
 
     webhook: SecretStr | None = None
+    webhook_file: Path | None = None
     host: str = "https://hooks.slack.com/"
 
 
@@ -140,28 +143,10 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings'
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings, _SecretFiles(settings_cls), env_settings, TomlConfigSettingsSource(settings_cls))
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
 
 
-class _SecretFiles(PydanticBaseSettingsSource):
-    """``TUMEN_SLACK_WEBHOOK_FILE=path``: the secret is the file's text.  Only fields that are secrets may come this way."""
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        raise NotImplementedError  # __call__ gives the whole tree at once
-
-    def __call__(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for variable, path in os.environ.items():
-            match = re.fullmatch(r"TUMEN_([A-Z]+)_([A-Z_]+)_FILE", variable)
-            if not match:
-                continue
-            table, key = match[1].lower(), match[2].lower()
-            if (table, key) not in SECRETS:
-                raise ConfigError(f"{variable}: expected one of {', '.join(f'TUMEN_{t}_{k}_FILE'.upper() for t, k in sorted(SECRETS))}")
-            found.setdefault(table, {})[key] = read_secret(Path(path), variable)
-        return found
-
-
+#: (table, key): each may come from the file that `<key>_file` names
 SECRETS = {("slack", "webhook")}
 
 
@@ -198,12 +183,25 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
         raise ConfigError(*(_finding(str(file), e) for e in error.errors(include_url=False))) from None
     except ValueError as error:  # tomllib's message has line and column
         raise ConfigError(f"{file}: {error}") from None
-    return settings.model_copy(update={"data": base / settings.data, "files": tuple(base / f for f in settings.files)})
+    located = {"data": base / settings.data, "files": tuple(base / f for f in settings.files)}
+    return settings.model_copy(update={**located, **_secrets_from_files(settings, base)})
+
+
+def _secrets_from_files(settings: Settings, base: Path) -> dict[str, Any]:
+    """The tables whose secret is named as a file, with the secret read."""
+    tables = {}
+    for table, name in SECRETS:
+        values = getattr(settings, table)
+        path = getattr(values, f"{name}_file")
+        if path is not None:
+            secret = read_secret(base / path, f"{table}.{name}_file")
+            tables[table] = values.model_copy(update={name: SecretStr(secret)})
+    return tables
 
 
 def _finding(file: str, error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"])
-    secret = any(key.startswith(f"{table}.{name}") for table, name in SECRETS)
+    secret = any(key == f"{table}.{name}" for table, name in SECRETS)
     value = "(a secret)" if secret else repr(error.get("input"))[:80]
     expected = error["msg"].removeprefix("Value error, ")
     return f"{file}: {key} = {value}: {expected}"

@@ -79,9 +79,7 @@ def _show(results: Iterable[Analysis]) -> None:
         console.rule(f"[bold]{escape(tree['title'] or tree['source'])}", align="left")
         seen = f"{tree['language'] or 'language unknown'}  {tree['published'] or 'no date'}  {escape(tree['source'])}"
         state = "[green]relevant[/]" if tree["relevant"] else f"not relevant ({tree['dropped'] or 'nothing stated'})"
-        console.print(
-            f"{state}  score {tree['score']:.2f}  {tree['language'] or 'language unknown'}  {tree['published'] or 'no date'}  {tree['source']}"
-        )
+        console.print(f"{state}  score {tree['score']:.2f}  {seen}")
         if result.main is not None:
             console.print(f"[bold]{escape(event_line(result.main))}")
         for mention in result.tagged.mentions if result.tagged else ():
