@@ -1,0 +1,264 @@
+"""One item to its article: the three ways in (text, HTML, fragment), and what all of them share.  Pure."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from processors.clean import meta
+from processors.clean.features import key_of
+from processors.clean.furniture import KINDS, furniture
+from processors.clean.html import MAX_CHARS, PageFacts, main_text, page_facts, page_lines, parse, plain, without_tags
+from processors.clean.lines import Reading, read_lines, split_lines
+from processors.clean.meta import Agencies
+from tumen.messages import Article, Item, Why
+from tumen.stage import Drop
+from tumen.text.language import Languages
+
+REASONS = ("empty", "binary", "not_an_article", "consent_wall")
+
+Source = Literal["feed", "page", "url", "text", "file"]
+
+TITLE_MAX = 500
+LEAST_LETTERS = 3
+CONSENT_LIMIT = 1500  # a consent wall is short; an article about cookies is not
+AGREED = 0.2  # what trafilatura takes too needs only this much of the line model's trust
+REMAINS = 0.5  # if less than this of trafilatura's text survives the line model, the line model is wrong about the page
+
+_SENTENCE = re.compile(r"[.!?…]\s+|\n")
+_NOTICE = KINDS.index("notice")
+_MORE = re.compile(r"\s*(?:\[(?:…|\.\.\.)\]|\[&#8230;\])\s*$")
+
+
+@dataclass(frozen=True)
+class Means:
+    """What cleaning needs besides the item."""
+
+    languages: Languages
+    agencies: Agencies = field(default_factory=lambda: Agencies({}))
+    max_chars: int = 100_000
+
+
+class _Found(NamedTuple):
+    """What one way of reading an item found in it; `around` are the lines near the title and the text that are neither."""
+
+    title: str
+    text: str
+    around: tuple[str, ...] = ()
+    byline: str | None = None
+    page_date: str | None = None
+    text_date: str | None = None
+    canonical: str | None = None
+    flags: tuple[str, ...] = ()
+    rules: tuple[tuple[str, str], ...] = ()
+
+
+def clean_item(item: Item, means: Means, why: tuple[Why, ...] = ()) -> Article | Drop:
+    """One item's article, or why it has none.  Pure; `why` is what earlier stages said and comes first in the article's own."""
+    body = item.body[:MAX_CHARS]
+    if not body.strip() and not (item.title or "").strip():
+        return Drop("empty")
+    if _is_binary(body):
+        return Drop("binary")
+    read = {"text": _from_text, "html": _from_html, "fragment": _from_fragment}[item.body_type]
+    found = read(body, item)
+    if isinstance(found, Drop):
+        return found
+    title, text = found.title.strip(), found.text
+    if sum(map(str.isalpha, title + text[:200])) < LEAST_LETTERS:
+        return Drop("empty" if not (title or text) else "not_an_article")
+    flags = list(found.flags)
+    if not title:
+        title, text = _title_from(text)
+        flags.append("title_from_text")
+    if item.truncated or len(item.body) > MAX_CHARS or len(text) > means.max_chars or len(title) > TITLE_MAX:
+        flags.append("truncated")
+    text = _cut(text, means.max_chars)
+    title = " ".join(_cut(title, TITLE_MAX).split())
+    published, source, inferred = _published(item, found, text)
+    if inferred:
+        flags.append("published_inferred")
+    return Article(
+        id=item.article_id,
+        seen_at=item.seen_at,
+        trace=item.trace,
+        realm=item.realm,
+        item_id=item.id,
+        source=item.source,
+        site=item.site,
+        url=item.url,
+        canonical_url=found.canonical,
+        title=title,
+        lead=text.split("\n", 1)[0],
+        text=text,
+        byline=found.byline,
+        language=means.languages.identify(f"{text[:1900]}\n{title}" if len(text) > 200 else f"{title}\n{text}", hint=item.language_hint),
+        published=published,
+        published_at=item.published_at,
+        published_source=source,
+        origin=means.agencies.credited(text or title, found.around),
+        flags=tuple(dict.fromkeys(flags)),
+        why=(*why, *(Why(stage="clean", rule=rule, cue=cue[:80]) for rule, cue in found.rules)),
+    )
+
+
+def _is_binary(body: str) -> bool:
+    """Control and replacement characters where text would be."""
+    sample = body[:4000]
+    odd = sum(1 for char in sample if char == "\ufffd" or (char < " " and char not in "\t\n\r\f\x0b"))
+    return odd > 0.1 * len(sample)
+
+
+def _title_from(text: str) -> tuple[str, str]:
+    """A text that has no title lends its first line, or the beginning of it; the text itself stays whole unless that line is short."""
+    first, _, rest = text.partition("\n")
+    return (first, rest) if rest and len(first) <= 200 else (_cut(first, 120), text)
+
+
+def _cut(text: str, limit: int) -> str:
+    """At most `limit` characters, cut at a space where there is one near."""
+    if len(text) <= limit:
+        return text
+    space = text.rfind(" ", limit - 80, limit)
+    return text[: space if space > 0 else limit]
+
+
+# --- plain text ----------------------------------------------------------------------------------------------------------------
+
+
+def _from_text(body: str, item: Item) -> _Found | Drop:
+    reading = read_lines(body, item.title)
+    if not reading.kept and not reading.title:
+        return Drop("not_an_article" if reading.lines else "empty")
+    return _from_reading(reading)
+
+
+def _from_reading(reading: Reading) -> _Found:
+    around = _around(reading)
+    return _Found(
+        reading.title,
+        reading.text,
+        tuple(reading.lines[number] for number in around),
+        meta.byline_around(reading.lines, around, reading.text),
+        text_date=meta.date_around(reading.lines, around),
+        rules=(
+            ("lines", f"{len(reading.kept)} of {len(reading.lines)}"),
+            *((rule, reading.lines[number]) for number, rule in reading.rules.items()),
+        ),
+    )
+
+
+def _around(reading: Reading) -> list[int]:
+    """The lines beside the article that may name its date and author: below its title, above it, behind its text, in this order."""
+    if not reading.kept and reading.title_at is None:
+        return list(range(min(len(reading.lines), meta.BELOW)))
+    taken = {*reading.kept, reading.title_at}
+    first = reading.kept[0] if reading.kept else len(reading.lines)
+    top = reading.title_at if reading.title_at is not None else first
+    last = reading.kept[-1] if reading.kept else top
+    order = [*range(top + 1, min(top + 1 + meta.BELOW, len(reading.lines)))] if top < first else []
+    order += [*range(top - 1, max(-1, top - 1 - meta.ABOVE), -1), *range(last + 1, min(len(reading.lines), last + 1 + meta.AFTER))]
+    return [number for number in dict.fromkeys(order) if number not in taken]
+
+
+# --- HTML ----------------------------------------------------------------------------------------------------------------------
+
+
+def _from_html(body: str, item: Item) -> _Found | Drop:
+    tree = parse(body)
+    facts = page_facts(body, tree)
+    if tree is None:
+        reading = read_lines(without_tags(body), item.title or facts.title or None)
+        return _with_facts(reading, reading.text, facts, "unparsed") if reading.kept else Drop("not_an_article")
+    page = page_lines(tree)
+    reading = read_lines(page, item.title or facts.title or None)
+    text, rule = _agreed(main_text(tree), reading)
+    if len(text) < CONSENT_LIMIT and _is_consent_wall(text or page[:CONSENT_LIMIT]):
+        return Drop("consent_wall")
+    return _with_facts(reading, text, facts, rule) if text else Drop("not_an_article")
+
+
+def _agreed(main: str, reading: Reading) -> tuple[str, str]:
+    """The page's lines that trafilatura takes for text and the line model does not refuse, and the name of the rule that chose.
+
+    Trafilatura's word stands alone where the line model would leave less than half of it, the line model's where trafilatura finds nothing.
+    """
+    whole = _letters(main)
+    if not whole:
+        return reading.text, "lines"
+    title = key_of(reading.title)
+    taken: dict[str, str] = {}
+    for number, line in enumerate(reading.lines):
+        key = key_of(line)
+        if key == title or number in reading.rules or reading.likely[number] <= AGREED:
+            continue
+        letters = _letters(line)
+        if letters and letters in whole:
+            taken.setdefault(key if len(key) >= 25 else f"{number}", line.removeprefix("* "))
+    text = "\n".join(taken.values())
+    if len(text) >= REMAINS * len(main):
+        return text, "trafilatura+lines"
+    return "\n".join(line for line in split_lines(main) if key_of(line) != title), "trafilatura"
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.casefold()))
+
+
+def _is_consent_wall(text: str) -> bool:
+    """Most sentences of a short text speak of consent, cookies and terms."""
+    sentences = [part for part in _SENTENCE.split(text) if part.strip()]
+    spoken = sum(1 for part in sentences if furniture().cues(part.casefold().replace("’", "'")).covered[_NOTICE] > 0.05)
+    return spoken >= 2 and spoken >= 0.4 * len(sentences)
+
+
+def _with_facts(reading: Reading, text: str, facts: PageFacts, rule: str) -> _Found:
+    found = _from_reading(reading)
+    page_date = next(iter(meta.dates_in(facts.published)), None)
+    title = reading.title or facts.title
+    return found._replace(
+        title=title,
+        text=text,
+        byline=facts.author or found.byline,
+        page_date=page_date,
+        canonical=facts.canonical if facts.canonical.startswith(("http://", "https://")) else None,
+        rules=((rule, ""), *found.rules),
+    )
+
+
+# --- a feed's summary ----------------------------------------------------------------------------------------------------------
+
+
+def _from_fragment(body: str, item: Item) -> _Found | Drop:
+    """A summary is the publisher's own short text: only its markup, its "[…]" and what a feed hangs on its end go."""
+    text, tail = meta.without_tail("\n".join(split_lines(plain(body))))
+    text = _MORE.sub("", text)
+    title = plain(item.title or "")
+    lines = text.split("\n")
+    if title and key_of(lines[0]) == key_of(title):
+        text = "\n".join(lines[1:])
+    return _Found(title, text, flags=("fragment",), rules=(("tail", ""),) if tail else ())
+
+
+# --- dates ---------------------------------------------------------------------------------------------------------------------
+
+
+def _published(item: Item, found: _Found, text: str) -> tuple[str | None, Source | None, bool]:
+    """When it was published, where that stands, and whether it is only inferred from what the article tells.
+
+    What the feed said wins; then the page's own word, its address, a date line beside the article, the day that the lead tells of.
+    """
+    if item.published is not None:
+        return item.published, "feed", False
+    if item.published_at is not None:
+        return item.published_at.date().isoformat(), "feed", False
+    stated: tuple[tuple[str | None, Source], ...] = (
+        (found.page_date, "page"),
+        (meta.date_from_url(item.url), "url"),
+        (found.text_date, "text"),
+    )
+    for candidate, source in stated:
+        day = meta.clamped(candidate, item.seen_at)
+        if day is not None:
+            return day, source, False
+    day = meta.date_in_lead(text.split("\n", 1)[0]) if item.body_type != "fragment" else None
+    return day, "text" if day else None, day is not None

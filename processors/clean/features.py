@@ -1,0 +1,225 @@
+"""What a line of a copied page looks like, as numbers: the line itself, and its place among the others.
+
+`describe` is the only place where a line becomes numbers, in training and in use.  Nothing here knows a publisher.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from processors.clean.furniture import KINDS, NOTHING, Cues, Furniture
+
+Matrix = npt.NDArray[np.float32]
+
+HEAD = 240  # characters of a line that are looked at closely: a paragraph shows what it is by then
+PROSE = 100  # mass from which a line with a sentence's end counts as running text
+CUE_LIMIT = 400  # longer lines are never furniture by their cues
+
+_WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
+_WORD = re.compile(r"\w+(?:'\w+)?")
+_DATE = re.compile(r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b(?:19|20)\d\d\b|\d{1,2}\s*[月월]\s*\d{1,2}")
+_TIME = re.compile(r"\b\d{1,2}[:.h]\d{2}\b")
+_LINK = re.compile(r"https?://|www\.|\b[\w.+-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|org|net|it|ru|de|fr)\b")
+_GLUED = re.compile(r"[a-zà-ÿа-я][A-ZÀ-ÞА-Я]")
+_SEPARATOR = re.compile(r"[|·•›»>/#]")
+_BULLET = re.compile(r"[*+\-–—•·■►▶▪#]\s|[*+•·■►▶▪]$")
+_NUMBERED = re.compile(r"\d{1,3}[.)]\s")
+_STRIP = " \t*+-–—•·■►▶▪#>|0123456789.)"
+_TERMINAL = ".!?…。！？｡։।"
+_CLOSERS = "\"'»”’)]“」』】* "
+_QUOTES = "\"'«“„‘「『"
+
+OWN = (
+    *("mass", "words", "terminal", "colon", "bullet", "numbered", "lower", "upper", "commas", "digits", "capitals", "all_caps", "link"),
+    *("ellipsis", "date", "time", "stop", "foreign", "repeated", "copy", "quoted", "shared", "separators", "glued", "word_length", "prose"),
+    *("question", "wide", "parenthesis", "sentences", "cues"),
+    *KINDS,
+    *(f"opens_{kind}" for kind in KINDS),
+)
+NEAR = ("mass", "terminal", "bullet", "prose", "cues", "shared", "copy", "date", "related", "credit", "byline", "newsletter", "foreign")
+SHIFTS = (-3, -2, -1, 1, 2, 3)
+SPANS = (3, 8, 20)
+_ENDS = ("related", "comment", "tags", "newsletter", "copyright", "syndicated")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page's lines as numbers: `matrix` has a row a line; `main` is the language of its running text by function words, or None."""
+
+    matrix: Matrix
+    cues: tuple[Cues, ...]
+    keys: tuple[str, ...]
+    prose: npt.NDArray[np.bool_]
+    main: str | None
+
+
+def key_of(line: str) -> str:
+    """What makes two lines the same: case, bullets, numbering and spaces aside."""
+    return " ".join(line.casefold().strip(_STRIP).split())
+
+
+def _stems(line: str) -> list[str]:
+    """Crude stems: five letters of a longer word, pairs of characters where words are not spaced."""
+    found: list[str] = []
+    for word in _WORD.findall(line):
+        if len(word) >= 2 and _WIDE.match(word):
+            found.extend(word[i : i + 2] for i in range(0, len(word) - 1))
+        elif len(word) >= 4:
+            found.append(word[:5])
+    return found
+
+
+def _own(line: str, words: list[str], wide: int, cues: Cues) -> list[float]:
+    """The features of one line alone, in the order of `OWN`; those that need the page are filled in later."""
+    size = len(line)
+    mass = size + 1.5 * wide
+    count = len(words)
+    bare = line.rstrip(_CLOSERS)
+    end = bare[-1:] or " "
+    ellipsis = bare.endswith(("…", "...", "[…", "[..."))
+    head = line[:HEAD]
+    letters = [w for w in head.split() if w[0].isalpha()]
+    capitals = sum(1 for w in letters if w[0].isupper()) / len(letters) if letters else 0.0
+    terminal = end in _TERMINAL
+    first = line.lstrip(_STRIP + _QUOTES)[:1]
+    return [
+        float(np.log1p(mass)) / 6.0,
+        float(np.log1p(count + wide / 2)) / 4.0,
+        terminal and not ellipsis,
+        end == ":" or end == "：",
+        bool(_BULLET.match(line)),
+        bool(_NUMBERED.match(line)),
+        first.islower(),
+        first.isupper(),
+        min(line.count(",") / (count + 1.0), 1.0),
+        sum(map(str.isdigit, head)) / len(head),
+        capitals,
+        head.isupper(),
+        bool(_LINK.search(head)),
+        ellipsis,
+        bool(_DATE.search(head)),
+        bool(_TIME.search(head)),
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        line[0] in _QUOTES,
+        0.5,
+        min(len(_SEPARATOR.findall(head)) / 3.0, 1.0),
+        min(len(_GLUED.findall(head)) / 4.0, 1.0),
+        min(size / (count or 1), 15.0) / 10.0,
+        mass >= PROSE and terminal,
+        end in "?？",
+        wide / size,
+        line[0] in "([",
+        min(sum(line.count(mark) for mark in (". ", "! ", "? ", "。")) / 4.0, 1.0),
+        cues.total,
+        *cues.covered,
+        *(float(kind in cues.opening) for kind in KINDS),
+    ]
+
+
+_AT = {name: number for number, name in enumerate(OWN)}
+
+
+def describe(lines: list[str], furniture: Furniture) -> Page:
+    """`lines` are not empty and stripped.  Gives one row a line: its own features, its neighbours', and its place on the page."""
+    folds = [line[:CUE_LIMIT].casefold().replace("’", "'") for line in lines]
+    words = [_WORD.findall(fold) for fold in folds]
+    cues = tuple(furniture.cues(fold) if len(fold) < CUE_LIMIT else NOTHING for fold in folds)
+    wide = [len(_WIDE.findall(line)) if not line.isascii() else 0 for line in lines]
+    own = np.array([_own(*row) for row in zip(lines, words, wide, cues, strict=True)], dtype=np.float32)
+    prose = own[:, _AT["prose"]] > 0
+    main = _languages(own, prose, words, furniture)
+    keys = tuple(key_of(line[:CUE_LIMIT]) for line in lines)
+    _repeats(own, keys)
+    _vocabulary(own, prose, folds)
+    return Page(np.hstack([own, _neighbours(own), _place(own, prose)]), cues, keys, prose, main)
+
+
+def _languages(own: Matrix, prose: npt.NDArray[np.bool_], words: list[list[str]], furniture: Furniture) -> str | None:
+    """Fill in how much of a line is function words of the page's main language, and of the language that has most more than it."""
+    counts = [furniture.languages(found) for found in words]
+    votes: Counter[str] = Counter()
+    for number, found in enumerate(counts):
+        if prose[number]:
+            votes.update(found)
+    if not votes:
+        for found in counts:
+            votes.update(found)
+    main = max(votes, key=lambda language: (votes[language], language)) if votes else None
+    for number, found in enumerate(counts):
+        if found and main is not None:
+            mine, best = found.get(main, 0), max(found.values())
+            size = len(words[number]) or 1
+            own[number, _AT["stop"]] = mine / size
+            own[number, _AT["foreign"]] = (best - mine) / size
+    return main
+
+
+def _repeats(own: Matrix, keys: tuple[str, ...]) -> None:
+    """Fill in whether a line stands on the page more than once, and whether it is one of the later copies."""
+    counts = Counter(keys)
+    seen: set[str] = set()
+    for number, key in enumerate(keys):
+        if len(key) > 2 and counts[key] > 1:
+            own[number, _AT["repeated"]] = 1.0
+            own[number, _AT["copy"]] = float(key in seen)
+            seen.add(key)
+
+
+def _vocabulary(own: Matrix, prose: npt.NDArray[np.bool_], folds: list[str]) -> None:
+    """Fill in which share of a line's words the page's running text uses elsewhere: a subhead shares them, a teaser does not."""
+    stems = [set(_stems(fold)) for fold in folds]
+    body: Counter[str] = Counter()
+    for number in np.flatnonzero(prose):
+        body.update(stems[number])
+    for number, found in enumerate(stems):
+        if found:
+            least = 2 if prose[number] else 1
+            own[number, _AT["shared"]] = sum(1 for stem in found if body[stem] >= least) / len(found)
+
+
+def _neighbours(own: Matrix) -> Matrix:
+    """The chosen features of the lines before and after; beyond the page there is nothing."""
+    columns = own[:, [_AT[name] for name in NEAR]]
+    size, width = columns.shape
+    reach = max(SHIFTS)
+    padded = np.zeros((size + 2 * reach, width), dtype=np.float32)
+    padded[reach : reach + size] = columns
+    return np.hstack([padded[reach + shift : reach + shift + size] for shift in SHIFTS])
+
+
+def _place(own: Matrix, prose: npt.NDArray[np.bool_]) -> Matrix:
+    """How much running text stands around, above and below; what has ended; how far the nearest running text is."""
+    size = len(own)
+    mass = np.where(prose, np.expm1(own[:, _AT["mass"]] * 6.0), 0.0).astype(np.float64)
+    total = np.concatenate([[0.0], np.cumsum(mass)])
+    at = np.arange(size)
+    columns = []
+    for span in SPANS:
+        above = total[at] - total[np.maximum(at - span, 0)]
+        below = total[np.minimum(at + span + 1, size)] - total[at + 1]
+        columns += [np.log1p(above) / 8.0, np.log1p(below) / 8.0]
+    whole = total[-1] or 1.0
+    columns += [total[at] / whole, (total[-1] - total[at + 1]) / whole, np.log1p(np.full(size, total[-1])) / 10.0]
+    columns += [_since(prose), _since(prose[::-1])[::-1]]
+    for kind in _ENDS:
+        opens = own[:, _AT[f"opens_{kind}"]] > 0
+        columns.append(np.exp(-_since(opens) * 3.0))
+    run = np.cumsum(own[:, _AT["cues"]] > 0.5)
+    columns += [np.minimum(at, 30) / 30.0, np.minimum(size - 1 - at, 30) / 30.0, np.log1p(np.full(size, size)) / 6.0, run / (run[-1] or 1)]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _since(marks: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """For each line how many lines ago the last mark stood (logarithm, 0..1; 1 = never), itself excluded."""
+    size = len(marks)
+    at = np.arange(size)
+    last = np.maximum.accumulate(np.where(marks, at, -1))
+    before = np.concatenate([[-1], last[:-1]]) if size else last
+    gap = np.where(before < 0, 1e9, at - before)
+    return np.asarray(np.minimum(np.log1p(gap) / 4.0, 1.0))

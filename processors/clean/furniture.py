@@ -1,0 +1,103 @@
+"""The cues of furniture, loaded from `furniture.toml`: which kinds of site words a line holds, and which language it is written in."""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import ahocorasick
+
+DATA = Path(__file__).with_name("furniture.toml")
+
+KINDS = ("nav", "share", "count", "newsletter", "comment", "related", "copyright", "byline", "credit", "tags", "ad", "notice", "syndicated")
+
+
+@dataclass(frozen=True)
+class Cues:
+    """Which kinds of furniture a line names: `covered` is the share of its characters that each kind's cues cover (0..1)."""
+
+    covered: tuple[float, ...]
+    total: float
+    opening: frozenset[str]
+
+
+NOTHING = Cues((0.0,) * len(KINDS), 0.0, frozenset())
+
+
+class Furniture:
+    """An Aho-Corasick automaton over every language's cues, and the function words by language."""
+
+    def __init__(self, data: dict[str, dict[str, list[str]]]) -> None:
+        kinds_of: dict[str, set[int]] = {}
+        self.stop: dict[str, tuple[str, ...]] = {}
+        languages_of: dict[str, list[str]] = {}
+        for language, lists in data.items():
+            for word in lists.get("stop", ()):
+                if language not in languages_of.setdefault(word, []):
+                    languages_of[word].append(language)
+            for number, kind in enumerate(KINDS):
+                for cue in lists.get(kind, ()):
+                    kinds_of.setdefault(cue.replace("’", "'"), set()).add(number)
+        self.stop = {word: tuple(languages) for word, languages in languages_of.items()}
+        self._automaton = ahocorasick.Automaton()
+        for cue, numbers in sorted(kinds_of.items()):
+            self._automaton.add_word(cue, (len(cue), tuple(sorted(numbers))))
+        self._automaton.make_automaton()
+
+    def cues(self, line: str) -> Cues:
+        """Of a line already casefolded and with straight apostrophes.  Longer cues win over the shorter ones they contain."""
+        found: list[tuple[int, int, tuple[int, ...]]] = []
+        size = len(line)
+        for last, (length, numbers) in self._automaton.iter(line):
+            start, end = last - length + 1, last + 1
+            if _inside_word(line, start, end, size):
+                continue
+            found.append((start, end, numbers))
+        if not found:
+            return NOTHING
+        found.sort(key=lambda hit: (hit[0] - hit[1], hit[0]))
+        taken: list[tuple[int, int]] = []
+        covered = [0.0] * len(KINDS)
+        total = 0.0
+        opening: set[str] = set()
+        first = len(line) - len(line.lstrip(' *+-#•·|»›>[(«"“–—.0123456789'))
+        for start, end, numbers in found:
+            if any(start < e and end > s for s, e in taken):
+                continue
+            taken.append((start, end))
+            share = (end - start) / size
+            total += share
+            for number in numbers:
+                covered[number] += share
+                if start <= first:
+                    opening.add(KINDS[number])
+        return Cues(tuple(covered), min(total, 1.0), frozenset(opening))
+
+    def languages(self, words: Iterable[str]) -> dict[str, int]:
+        """How many of the (casefolded) words are function words of each language."""
+        counts: dict[str, int] = {}
+        stop = self.stop
+        for word in words:
+            for language in stop.get(word, ()):
+                counts[language] = counts.get(language, 0) + 1
+        return counts
+
+
+def _inside_word(line: str, start: int, end: int, size: int) -> bool:
+    """A cue must not be part of a longer word; scripts without spaces have no such boundary."""
+    before, after = line[start - 1] if start else " ", line[end] if end < size else " "
+    first, last = line[start], line[end - 1]
+    return (before.isalnum() and first.isalnum() and before < "\u2e80") or (after.isalnum() and last.isalnum() and after < "\u2e80")
+
+
+@cache
+def load(path: Path = DATA) -> dict[str, dict[str, list[str]]]:
+    """The lists as they are written: by language, by kind."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+@cache
+def furniture() -> Furniture:
+    """The shipped cues, loaded once and on first use."""
+    return Furniture(load())

@@ -1,0 +1,185 @@
+"""HTML to an article: trafilatura finds the text, the page's own metadata name it, the line model judges what neither can tell.
+
+A page is bounded before anything looks at it: its size, its depth, its number of elements.  A page beyond them is read as plain text.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import trafilatura
+from lxml import etree
+from lxml import html as lxml_html
+
+MAX_CHARS = 3_000_000
+MAX_DEPTH = 200
+MAX_ELEMENTS = 60_000
+MAX_LD = 400_000  # characters of one JSON-LD block
+
+_SKIPPED = frozenset(
+    "script style noscript template svg head iframe object select option textarea math canvas video audio".split()  # noqa: SIM905 - a list
+)
+_INLINE = frozenset(
+    (
+        "a abbr b bdi bdo big cite code del dfn em font i ins kbd label mark q s small samp span strike strong sub sup time tt u var wbr "
+        "data ruby rb rt rp img button input"
+    ).split()
+)
+_LD = re.compile(r"<script\b[^>]{0,300}application/ld\+json[^>]{0,300}>(.*?)</script", re.IGNORECASE | re.DOTALL)
+_ARTICLE_TYPES = ("Article", "Posting", "Report", "LiveBlog")
+_TAG = re.compile(r"<[^<>]{0,2000}>")
+_HIDDEN = re.compile(r"<(script|style|noscript)\b[^>]{0,500}>.{0,200000}?</\1", re.IGNORECASE | re.DOTALL)
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True)
+class PageFacts:
+    """What a page says about itself in JSON-LD and meta elements.  Every field may be "" or absent."""
+
+    title: str = ""
+    body: str = ""
+    author: str = ""
+    published: str = ""
+    canonical: str = ""
+    language: str = ""
+    description: str = ""
+
+
+def parse(source: str) -> "etree._Element | None":
+    """The page's tree, or None where there is none fit to be walked: nothing in it, too deep, too many elements."""
+    if not source.strip():
+        return None
+    parser = lxml_html.HTMLParser(huge_tree=False, remove_comments=True, remove_pis=True, encoding="utf-8")
+    try:
+        tree = lxml_html.document_fromstring(source[:MAX_CHARS].encode("utf-8", "replace"), parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError):
+        return None
+    return tree if _is_bounded(tree) else None
+
+
+def _is_bounded(tree: "etree._Element") -> bool:
+    depth = deepest = count = 0
+    for event, _ in etree.iterwalk(tree, events=("start", "end")):
+        if event == "start":
+            depth += 1
+            count += 1
+            deepest = max(deepest, depth)
+            if deepest > MAX_DEPTH or count > MAX_ELEMENTS:
+                return False
+        else:
+            depth -= 1
+    return True
+
+
+def page_lines(tree: "etree._Element") -> str:
+    """The page as a person would copy it: a line a block, list items with a star, nothing that is not shown."""
+    parts: list[str] = []
+    skipping: list[Any] = []
+    for event, element in etree.iterwalk(tree, events=("start", "end")):
+        tag = element.tag if isinstance(element.tag, str) else ""
+        block = tag not in _INLINE
+        if event == "start":
+            if skipping:
+                continue
+            if tag in _SKIPPED:
+                skipping.append(element)
+                continue
+            if block:
+                parts.append("\n* " if tag == "li" else "\n")
+            if element.text:
+                parts.append(_SPACE.sub(" ", element.text))
+        else:
+            if skipping:
+                if skipping[-1] is element:
+                    skipping.pop()
+                else:
+                    continue
+            elif block:
+                parts.append("\n")
+            if element.tail:
+                parts.append(_SPACE.sub(" ", element.tail))
+    return "".join(parts)
+
+
+def page_facts(source: str, tree: "etree._Element | None") -> PageFacts:
+    """JSON-LD first (it is written for machines), then meta elements."""
+    facts: dict[str, str] = {}
+    for node in _articles(source):
+        _take(facts, "title", node.get("headline"))
+        _take(facts, "body", node.get("articleBody"))
+        _take(facts, "author", _names(node.get("author")))
+        _take(facts, "published", node.get("datePublished"))
+        _take(facts, "language", node.get("inLanguage"))
+        _take(facts, "description", node.get("description"))
+    if tree is not None:
+        meta = {(m.get("property") or m.get("name") or m.get("itemprop") or "").lower(): m.get("content") or "" for m in tree.iter("meta")}
+        _take(facts, "title", meta.get("og:title") or meta.get("twitter:title"))
+        for name in ("article:published_time", "date", "dc.date", "datepublished"):
+            _take(facts, "published", meta.get(name))
+        _take(facts, "author", meta.get("author"))
+        _take(facts, "description", meta.get("og:description") or meta.get("description"))
+        _take(facts, "language", tree.get("lang") or meta.get("og:locale"))
+        _take(facts, "title", tree.findtext(".//title"))
+        _take(facts, "canonical", next((link.get("href") or "" for link in tree.iter("link") if link.get("rel") == "canonical"), ""))
+    return PageFacts(**facts)
+
+
+def _take(facts: dict[str, str], key: str, value: object) -> None:
+    if isinstance(value, str) and value.strip() and not facts.get(key):
+        facts[key] = plain(value) if key in ("title", "author", "description") else value.strip()
+
+
+def _names(value: object) -> str:
+    people = value if isinstance(value, list) else [value]
+    names = [person.get("name") if isinstance(person, dict) else person for person in people[:6]]
+    return ", ".join(name for name in names if isinstance(name, str) and name.strip() and not name.startswith("http"))
+
+
+def _articles(source: str) -> Iterator[dict[str, Any]]:
+    """The JSON-LD objects that are articles, wherever they hang; blocks that are not JSON are passed over."""
+    for match in _LD.finditer(source[:MAX_CHARS]):
+        block = match[1].strip().removeprefix("<![CDATA[").removesuffix("]]>")
+        if len(block) > MAX_LD:
+            continue
+        try:
+            data = json.loads(block, strict=False)
+        except (ValueError, RecursionError):
+            continue
+        queue: list[Any] = [data]
+        for node in queue:
+            if len(queue) > 500:
+                break
+            if isinstance(node, list):
+                queue.extend(node)
+            elif isinstance(node, dict):
+                kinds = node.get("@type")
+                named = kinds if isinstance(kinds, list) else [kinds]
+                if any(isinstance(kind, str) and kind.endswith(_ARTICLE_TYPES) for kind in named):
+                    yield node
+                queue.extend(node[key] for key in ("@graph", "mainEntity", "mainEntityOfPage") if isinstance(node.get(key), list | dict))
+
+
+def plain(markup: str) -> str:
+    """A short piece of markup (a feed's summary, a headline) as text on lines; entities resolved, tags gone."""
+    if "<" not in markup and "&" not in markup:
+        return markup.strip()
+    try:
+        tree = lxml_html.fromstring(f"<div>{markup[:MAX_CHARS]}</div>")
+    except (etree.ParserError, etree.XMLSyntaxError):
+        return _TAG.sub(" ", markup).strip()
+    if not _is_bounded(tree):
+        return _TAG.sub(" ", markup).strip()
+    lines = (" ".join(line.split()).removeprefix("* ") for line in page_lines(tree).split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def without_tags(markup: str) -> str:
+    """The text of markup that cannot be walked: tags become line ends, scripts and styles go."""
+    return _TAG.sub("\n", _HIDDEN.sub("\n", markup[:MAX_CHARS]))
+
+
+def main_text(tree: "etree._Element") -> str:
+    """What trafilatura takes for the text, a paragraph a line, "" if it finds none."""
+    return trafilatura.extract(tree, include_comments=False, include_tables=True) or ""

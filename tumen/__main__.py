@@ -1,0 +1,5 @@
+"""``python -m tumen``"""
+
+from tumen.cli import main
+
+main()
