@@ -1,0 +1,72 @@
+# The two commands: `make run` (the pipeline with the sample wire playing) and `make test` (everything that must hold).
+# Both set up a virtual environment from the locked, hashed requirements first; nothing outside this folder is touched, no root is needed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet --require-hashes --no-deps --only-binary :all:
+EXTRAS ?=
+comma := ,
+EXTRA_STAMPS := $(patsubst %,$(VENV)/.extra-%,$(subst $(comma), ,$(EXTRAS)))
+
+.PHONY: run test torture bench eval setup lint types check golden lock clean help
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run       the always-on pipeline with the sample wire playing (Ctrl-C ends it)"
+	@echo "make test      lint, types, architecture, tests"
+	@echo "make torture   the long fault rounds"
+	@echo "make bench     speed, as ratios against a yardstick of the same run"
+	@echo "make eval      accuracy on the labelled sets, where they are"
+	@echo "make setup     only the environment; EXTRAS=ru,fr adds language tools"
+	@echo "make lock      new locks from pyproject.toml"
+
+run: $(VENV)/.base
+	$(BIN)/tumen run --samples
+
+test: lint types
+	$(BIN)/pytest -m "not torture"
+
+torture: $(VENV)/.dev
+	$(BIN)/pytest -m torture
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+setup: $(VENV)/.base $(EXTRA_STAMPS)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tumen needs Python 3.11 or newer; name it: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "No virtual environment could be made: install your system's python3-venv"; exit 1; }
+
+$(VENV)/.base: requirements/base.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the locked requirements into $(VENV) (once) ..."
+	@$(INSTALL) -r requirements/base.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.base
+	@$(INSTALL) -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/.extra-%: requirements/%.lock $(VENV)/.base
+	@$(INSTALL) -r $<
+	@touch $@
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+
+lock: $(VENV)/.dev
+	$(LOCK) pyproject.toml --group build --output-file requirements/base.lock
+	$(LOCK) --group dev --constraint requirements/base.lock --output-file requirements/dev.lock
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
