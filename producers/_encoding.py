@@ -24,6 +24,20 @@ _BOMS_16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be
 _XML_DECLARED = re.compile(rb"""\s{0,64}<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
 _HTML_DECLARED = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
 _SAMPLE = 60_000
+#: the letters beyond ASCII of the languages that Windows-1252 is for: a guesser takes it for its neighbours on a short text
+_WESTERN = tuple(
+    frozenset(letters)
+    for letters in (
+        "àèéìíòóùúî",  # Italian
+        "àâæçéèêëîïôœùûüÿ",  # French
+        "áéíñóúü",  # Spanish
+        "àáâãçéêíóôõúü",  # Portuguese
+        "äöüßé",  # German
+        "åäöæøé",  # the Nordic languages
+        "àçèéíïòóúü",  # Catalan
+        "áéíóúëïöüèê",  # Dutch
+    )
+)
 
 
 class UnknownEncoding(ValueError):
@@ -126,6 +140,10 @@ def _mostly_utf8(data: bytes) -> str | None:
 
 def _guessed(data: bytes) -> str | None:
     """The best guess over a sample, only if it is not a chaotic one, and then only if the whole decodes without loss."""
+    western = data.decode("cp1252", "replace")
+    letters = {letter.lower() for letter in western if letter > "\x7f" and letter.isalpha()}
+    if "\ufffd" not in western and letters and any(letters <= alphabet for alphabet in _WESTERN):
+        return western
     best = charset_normalizer.from_bytes(data[:_SAMPLE], threshold=0.15).best()
     encoding = known_charset(best.encoding) if best is not None else None
     if encoding is None:

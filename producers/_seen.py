@@ -9,6 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from pydantic import Field
+
 from producers._feedxml import Entry
 from producers._links import canonical, is_page
 from tumen.ids import article_id, digest
@@ -30,7 +32,7 @@ class SeenArticle(Frozen):
 class Seen(Frozen):
     """What a feed has shown, oldest sight first; bounded by `remember`."""
 
-    articles: dict[str, SeenArticle] = {}
+    articles: dict[str, SeenArticle] = Field(default_factory=dict)
 
 
 class Identified(NamedTuple):
@@ -44,7 +46,7 @@ class Identified(NamedTuple):
 def identify(entries: Sequence[Entry], source: str, home: str | None, seen: Seen) -> Iterator[Identified]:
     """The article of each entry, in order.  `source`: the feed's URL."""
     known = {name: article for article, one in seen.articles.items() for name in one.names}
-    guids, links = _telling(((e.guid, e.link) for e in entries)), _telling(((e.link, e.guid) for e in entries))
+    guids, links = _telling((e.guid, e.link) for e in entries), _telling((e.link, e.guid) for e in entries)
     for entry in entries:
         guid = entry.guid if entry.guid in guids else None
         link = canonical(entry.link) if entry.link in links and entry.link is not None and is_page(entry.link, home) else None

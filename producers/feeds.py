@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from pydantic import AwareDatetime
@@ -118,7 +118,7 @@ def decide(
             }
         )
         return Plan(failed, None, (), (Drop(answer.reason or "unparsable", answer.message),))
-    update = {"failures": 0, "reason": None, "next_poll": now + interval(feed, poll), "last_success": now}
+    update: dict[str, Any] = {"failures": 0, "reason": None, "next_poll": now + interval(feed, poll), "last_success": now}
     if answer.full:
         update |= {"etag": answer.etag, "modified": answer.modified, "body": answer.body, "last_full": now}
     if answer.feed is None:
@@ -198,7 +198,8 @@ def interval(feed: FeedSettings, poll: PollSettings) -> timedelta:
 def wait_after_failure(feed: FeedSettings, poll: PollSettings, failures: int, retry_after: float | None) -> timedelta:
     """Doubling from the second failure on, to six hours (or the feed's own interval, if that is longer); never sooner than asked."""
     usual = interval(feed, poll)
-    wait = min(usual * 2 ** min(failures - 1, 20), max(usual, _BACKOFF_CAP))
+    doubled: int = 2 ** min(max(failures, 1) - 1, 20)
+    wait = min(usual * doubled, max(usual, _BACKOFF_CAP))
     if retry_after is None:
         return wait
     least, most = _RETRY_AFTER
@@ -258,7 +259,7 @@ class Feeds:
         return [*(Emit(ITEMS, item) for item in plan.items), *plan.drops]
 
 
-def build(config: Config, kit: Kit) -> Feeds:
+def build(config: Config, kit: Kit) -> Feeds:  # noqa: ARG001 - every node is built alike
     return Feeds(kit.settings)
 
 
