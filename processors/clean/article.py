@@ -7,20 +7,22 @@ from typing import Literal, NamedTuple
 from processors.clean import meta
 from processors.clean.features import key_of
 from processors.clean.furniture import KINDS, furniture
-from processors.clean.html import MAX_CHARS, PageFacts, main_text, page_facts, page_lines, parse, plain, without_tags
+from processors.clean.html import MAX_CHARS, PageFacts, main_text, page_facts, page_lines, parse, plain, sends_elsewhere, without_tags
 from processors.clean.lines import Reading, read_lines, split_lines
 from processors.clean.meta import Agencies
 from tumen.messages import Article, Item, Why
 from tumen.stage import Drop
 from tumen.text.language import Languages
 
-REASONS = ("empty", "binary", "not_an_article", "consent_wall")
+REASONS = ("empty", "binary", "not_an_article", "consent_wall", "redirect", "refusal")
 
 Source = Literal["feed", "page", "url", "text", "file"]
 
 TITLE_MAX = 500
 LEAST_LETTERS = 3
 CONSENT_LIMIT = 1500  # a consent wall is short; an article about cookies is not
+STUB = 200  # characters on a page that sends its reader elsewhere: an article has more
+REFUSAL_LIMIT = 700  # characters on a page that only says why there is nothing to read
 AGREED = 0.2  # what trafilatura takes too needs only this much of the line model's trust
 REMAINS = 0.5  # if less than this of trafilatura's text survives the line model, the line model is wrong about the page
 
@@ -72,6 +74,8 @@ def clean_item(item: Item, means: Means, why: tuple[Why, ...] = ()) -> Article |
         flags.append("title_from_text")
     if item.truncated or len(item.body) > MAX_CHARS or len(text) > means.max_chars or len(title) > TITLE_MAX:
         flags.append("truncated")
+    if item.backlog:
+        flags.append("backlog")
     text = _cut(text, means.max_chars)
     title = " ".join(_cut(title, TITLE_MAX).split())
     published, source, inferred = _published(item, found, text)
@@ -172,8 +176,9 @@ def _from_html(body: str, item: Item) -> _Found | Drop:
     page = page_lines(tree)
     reading = read_lines(page, item.title or facts.title or None)
     text, rule = _agreed(main_text(tree), reading)
-    if len(text) < CONSENT_LIMIT and _is_consent_wall(text or page[:CONSENT_LIMIT]):
-        return Drop("consent_wall")
+    wall = _wall(body, text, reading)
+    if wall is not None:
+        return Drop(wall)
     return _with_facts(reading, text, facts, rule) if text else Drop("not_an_article")
 
 
@@ -202,6 +207,18 @@ def _agreed(main: str, reading: Reading) -> tuple[str, str]:
 
 def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
+
+
+def _wall(source: str, text: str, reading: Reading) -> str | None:
+    """Why a page with little text is no article but stands before one: consent, a redirect, a refusal.  None for an article."""
+    shown = "\n".join(reading.lines)
+    if len(text) < CONSENT_LIMIT and _is_consent_wall(text or shown[:CONSENT_LIMIT]):
+        return "consent_wall"
+    if len(shown) < STUB and sends_elsewhere(source):
+        return "redirect"
+    if len(shown) < REFUSAL_LIMIT and furniture().refuses(shown):
+        return "refusal"
+    return None
 
 
 def _is_consent_wall(text: str) -> bool:

@@ -28,6 +28,7 @@ _SEPARATOR = re.compile(r"[|·•›»>/#]")
 _BULLET = re.compile(r"[*+\-–—•·■►▶▪#]\s|[*+•·■►▶▪]$")
 _NUMBERED = re.compile(r"\d{1,3}[.)]\s")
 _STRIP = " \t*+-–—•·■►▶▪#>|0123456789.)"
+_TAIL = " \t*•·■►▶▪#>|."
 _TERMINAL = ".!?…。！？｡։।"
 _CLOSERS = "\"'»”’)]“」』】* "
 _QUOTES = "\"'«“„‘「『"
@@ -58,7 +59,7 @@ class Page:
 
 def key_of(line: str) -> str:
     """What makes two lines the same: case, bullets, numbering and spaces aside."""
-    return " ".join(line.casefold().strip(_STRIP).split())
+    return " ".join(line.casefold().lstrip(_STRIP).rstrip(_TAIL).split())
 
 
 def _stems(line: str) -> list[str]:
@@ -175,12 +176,13 @@ def _vocabulary(own: Matrix, prose: npt.NDArray[np.bool_], folds: list[str]) -> 
     """Fill in which share of a line's words the page's running text uses elsewhere: a subhead shares them, a teaser does not."""
     stems = [set(_stems(fold)) for fold in folds]
     body: Counter[str] = Counter()
-    for number in np.flatnonzero(prose):
-        body.update(stems[number])
-    for number, found in enumerate(stems):
-        if found:
+    for found, runs in zip(stems, prose, strict=True):
+        if runs:
+            body.update(found)
+    for number, mine in enumerate(stems):
+        if mine:
             least = 2 if prose[number] else 1
-            own[number, _AT["shared"]] = sum(1 for stem in found if body[stem] >= least) / len(found)
+            own[number, _AT["shared"]] = sum(1 for stem in mine if body[stem] >= least) / len(mine)
 
 
 def _neighbours(own: Matrix) -> Matrix:

@@ -1,12 +1,13 @@
 """The cues of furniture, loaded from `furniture.toml`: which kinds of site words a line holds, and which language it is written in."""
 
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import ahocorasick
+import ahocorasick  # type: ignore[import-not-found]  # a C module without stubs
 
 DATA = Path(__file__).with_name("furniture.toml")
 
@@ -44,6 +45,8 @@ class Furniture:
         for cue, numbers in sorted(kinds_of.items()):
             self._automaton.add_word(cue, (len(cue), tuple(sorted(numbers))))
         self._automaton.make_automaton()
+        refusals = sorted({cue.replace("’", "'") for lists in data.values() for cue in lists.get("refusal", ())}, key=len, reverse=True)
+        self._refusal = re.compile("|".join(map(re.escape, refusals)))
 
     def cues(self, line: str) -> Cues:
         """Of a line already casefolded and with straight apostrophes.  Longer cues win over the shorter ones they contain."""
@@ -73,6 +76,10 @@ class Furniture:
                 if start <= first:
                     opening.add(KINDS[number])
         return Cues(tuple(covered), min(total, 1.0), frozenset(opening))
+
+    def refuses(self, text: str) -> bool:
+        """Whether a short text says that there is nothing to read: an error, a gate, a browser that is not wanted."""
+        return self._refusal.search(text.casefold().replace("’", "'")) is not None
 
     def languages(self, words: Iterable[str]) -> dict[str, int]:
         """How many of the (casefolded) words are function words of each language."""

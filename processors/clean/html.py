@@ -12,6 +12,7 @@ from typing import Any
 import trafilatura
 from lxml import etree
 from lxml import html as lxml_html
+from lxml.html import HtmlElement
 
 MAX_CHARS = 3_000_000
 MAX_DEPTH = 200
@@ -22,10 +23,8 @@ _SKIPPED = frozenset(
     "script style noscript template svg head iframe object select option textarea math canvas video audio".split()  # noqa: SIM905 - a list
 )
 _INLINE = frozenset(
-    (
-        "a abbr b bdi bdo big cite code del dfn em font i ins kbd label mark q s small samp span strike strong sub sup time tt u var wbr "
-        "data ruby rb rt rp img button input"
-    ).split()
+    "a abbr b bdi bdo big cite code del dfn em font i ins kbd label mark q s small samp span strike strong sub sup time tt u var "  # noqa: SIM905
+    "wbr data ruby rb rt rp img button input".split()
 )
 _LD = re.compile(r"<script\b[^>]{0,300}application/ld\+json[^>]{0,300}>(.*?)</script", re.IGNORECASE | re.DOTALL)
 _ARTICLE_TYPES = ("Article", "Posting", "Report", "LiveBlog")
@@ -47,7 +46,7 @@ class PageFacts:
     description: str = ""
 
 
-def parse(source: str) -> "etree._Element | None":
+def parse(source: str) -> HtmlElement | None:
     """The page's tree, or None where there is none fit to be walked: nothing in it, too deep, too many elements."""
     if not source.strip():
         return None
@@ -59,7 +58,7 @@ def parse(source: str) -> "etree._Element | None":
     return tree if _is_bounded(tree) else None
 
 
-def _is_bounded(tree: "etree._Element") -> bool:
+def _is_bounded(tree: HtmlElement) -> bool:
     depth = deepest = count = 0
     for event, _ in etree.iterwalk(tree, events=("start", "end")):
         if event == "start":
@@ -73,7 +72,7 @@ def _is_bounded(tree: "etree._Element") -> bool:
     return True
 
 
-def page_lines(tree: "etree._Element") -> str:
+def page_lines(tree: HtmlElement) -> str:
     """The page as a person would copy it: a line a block, list items with a star, nothing that is not shown."""
     parts: list[str] = []
     skipping: list[Any] = []
@@ -103,7 +102,7 @@ def page_lines(tree: "etree._Element") -> str:
     return "".join(parts)
 
 
-def page_facts(source: str, tree: "etree._Element | None") -> PageFacts:
+def page_facts(source: str, tree: HtmlElement | None) -> PageFacts:
     """JSON-LD first (it is written for machines), then meta elements."""
     facts: dict[str, str] = {}
     for node in _articles(source):
@@ -180,6 +179,16 @@ def without_tags(markup: str) -> str:
     return _TAG.sub("\n", _HIDDEN.sub("\n", markup[:MAX_CHARS]))
 
 
-def main_text(tree: "etree._Element") -> str:
+def main_text(tree: HtmlElement) -> str:
     """What trafilatura takes for the text, a paragraph a line, "" if it finds none."""
     return trafilatura.extract(tree, include_comments=False, include_tables=True) or ""
+
+
+_REFRESH = re.compile(r"<meta\b[^>]{0,200}http-equiv\s*=\s*[\"']?refresh\b[^>]{0,400}\burl\s*=", re.IGNORECASE)
+_SCRIPTED = re.compile(r"\blocation(?:\.href)?\s*=\s*[\"']|\blocation\.(?:replace|assign)\s*\(", re.IGNORECASE)
+
+
+def sends_elsewhere(source: str) -> bool:
+    """Whether the page is (also) a redirect: a meta refresh with an address, a script that sets the location.  For stubs only."""
+    head = source[:20_000]
+    return bool(_REFRESH.search(head) or _SCRIPTED.search(head))

@@ -21,6 +21,7 @@ KEEP = 0.55  # probability from which a line is taken
 COPY_MASS = 25  # a shorter line may be said twice on purpose
 TITLE_REACH = 14  # lines above the running text in which its title may stand
 TITLE_LEAST = 0.9  # score from which a line is taken for the title
+TITLE_WEAK = 0.6  # ... where the text itself begins with running text
 TITLE_LIMIT = 300  # a longer line is no title
 FEW = 3  # so few lines were chosen by whoever wrote them down: only plain furniture goes
 CAPTION_LIMIT = 450
@@ -29,6 +30,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u2060\ufeff
 _BREAK = re.compile(r"\r\n?|[\n\x85\u2028\u2029]")
 _SPACE = re.compile(r"[^\S\n]+")
 _AT = {name: number for number, name in enumerate(OWN)}
+_FORMS = ("comment", "newsletter", "share", "copyright")
 _KIND = {name: number for number, name in enumerate(KINDS)}
 
 
@@ -135,11 +137,14 @@ def _credit() -> re.Pattern[str]:
 
 
 def _overruled(line: str, page: Page, number: int, rules: dict[int, str]) -> bool:
-    """Lines that the model takes for text and that are none: captions with their credit, the tail of a syndicated text."""
+    """Lines that the model takes for text and that are none: captions with their credit, forms, the tail of a syndicated text."""
     if len(line) <= CAPTION_LIMIT and _credit().search(line[-100:]):
         rules[number] = "caption"
         return True
     cues = page.cues[number]
+    if max(cues.covered[_KIND[kind]] for kind in _FORMS) > 0.8:
+        rules[number] = "form"
+        return True
     if "syndicated" in cues.opening and cues.covered[_KIND["syndicated"]] > 0.05 and number >= len(page.cues) - 12 and cues.total > 0.12:
         rules[number] = "syndicated"
         return True
@@ -161,9 +166,9 @@ def _without_copies(kept: Sequence[int], at: int | None, page: Page, rules: dict
 
 
 def _given_title(title: str, page: Page) -> int | None:
-    """The line that is the given title, perhaps without the site's name behind it; a copy in a list (of breadcrumbs, say) is second best."""
+    """The line that is the given title, perhaps without the site's name behind it; a copy in a list (of breadcrumbs) is second best."""
     wanted = key_of(title)
-    best = [n for n, key in enumerate(page.keys) if key and (key == wanted or (wanted.startswith(key) and len(key) >= 0.6 * len(wanted)))]
+    best = [n for n, key in enumerate(page.keys) if key and wanted.startswith(key) and len(key) >= 0.6 * len(wanted)]
     clean = [n for n in best if not page.matrix[n, _AT["bullet"]] and not page.matrix[n, _AT["numbered"]]]
     return next(iter(clean or best), None)
 
@@ -176,7 +181,8 @@ def _own_title(lines: Sequence[str], page: Page, likely: Vector, titled: Vector,
     above = range(max(0, first - TITLE_REACH), first + 1)
     scores = {number: _title_score(lines[number], page, likely, titled, number, first) for number in above}
     best = max(scores, key=lambda number: (scores[number], -number))
-    if scores[best] < TITLE_LEAST:
+    opens_with_prose = page.prose[kept[0]]  # a headline is no sentence: a weaker candidate above the text is likelier
+    if scores[best] < (TITLE_WEAK if opens_with_prose else TITLE_LEAST):
         return kept[0] if len(kept) > 1 and len(lines[kept[0]]) <= TITLE_LIMIT else None
     same = [n for n in scores if page.keys[n] == page.keys[best] and scores[n] > scores[best] - 0.4]
     return same[0]
