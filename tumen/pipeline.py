@@ -175,7 +175,7 @@ def build_node(declared: Declared, kit: Kit) -> Node:
     if isinstance(spec, SinkSpec):
         if not isinstance(built, Sink):
             raise ConfigError(f"node {declared.name}: build() of a sink gives a tumen.stage.Sink, got {type(built).__name__}")
-        gateway = SinkGateway(declared.name, spec, built)
+        gateway = SinkGateway(declared.name, spec, built, kit.extra.get("metrics"))
         return Node(declared.name, spec.reads, spec.writes, spec.reasons, gateway)
     if isinstance(spec, StageSpec):
         if not isinstance(built, Stage) or spec.ticks != (built.on_tick is not None):

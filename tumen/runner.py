@@ -251,6 +251,13 @@ class GatewayRunner(_Runner):
         landed = self._land()
         return self._launch() or landed or took
 
+    def close(self) -> None:
+        """Gives back what the gateway opened, too, unless its I/O is still going on (an end that did not wait)."""
+        super().close()
+        close = getattr(self._gateway, "close", None)
+        if close is not None and not self._flying:
+            close()
+
     def in_flight(self) -> int:
         return len(self._flying)
 

@@ -150,11 +150,15 @@ class Sink:
 
 @dataclass(frozen=True)
 class SinkSpec:
-    """`pace`: the least number of seconds between two deliveries (Slack takes one a second)."""
+    """`pace`: the least number of seconds between two deliveries (Slack takes one a second).
+
+    `people`: it speaks to people, so ``tumen alerts test`` sends its test there.
+    """
 
     reads: tuple[Topic[Any], ...]
     reasons: tuple[str, ...] = ()
     pace: float = 0.0
+    people: bool = False
 
     @property
     def writes(self) -> tuple[Topic[Any], ...]:
