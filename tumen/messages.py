@@ -132,9 +132,24 @@ class Article(Message):
     why: tuple[Why, ...] = ()
 
 
+class Revision(Frozen):
+    """What an edited article has that its version before had not.  `number` counts from 1, `of` is the item id of the version before.
+
+    `title`: the title is another.  `added`: new or reworded sentences (bounded); `removed`: how many are gone.
+    """
+
+    number: int
+    of: str
+    title: bool = False
+    added: tuple[str, ...] = ()
+    removed: int = 0
+
+
 class Unique(Message):
     """An article compared with all others: an original, or a copy of `copy_of` (an article id) with `overlap` in 0..1.
 
+    `overlap` is the larger of two shares: of this text in the other, of the other in this text (an agency's report inside a longer piece).
+    `independent`: the share of this text that stands in no earlier article.
     `origin` is the likely origin of the text: credited in it, or taken from the article it copies.
     """
 
@@ -142,7 +157,9 @@ class Unique(Message):
     article: Article
     copy_of: str | None = None
     overlap: float = 0.0
+    independent: float = Field(default=1.0, ge=0, le=1)
     origin: str | None = None
+    revision: Revision | None = None
     why: tuple[Why, ...] = ()
 
 
@@ -259,11 +276,27 @@ class StoryArticle(Frozen):
     published: PartialDate | None = None
 
 
+class Claim(Frozen):
+    """One side of a conflict: what is said (a partial date, or a number as written), and by which origins or outlets."""
+
+    value: str
+    by: tuple[str, ...]
+
+
+class Conflict(Frozen):
+    """Independent origins that disagree about one fact of a story: kept, never settled."""
+
+    about: Literal["date", "number"]
+    event: EventType
+    claims: tuple[Claim, ...]
+
+
 class Story(Message):
     """Mentions of one real-world event across articles and languages.
 
-    `id` is the id of its first news mention.  `mentions` holds the main mention of each article, in order of arrival (bounded).
-    `origins` counts independent origins, not articles.  `version` grows with each material change.
+    `id` is the id of its first news mention.  `mentions` holds what its articles say of it, in order of arrival (bounded): the main
+    mention of each, then what else belongs to it.  `origins` counts independent origins, not articles.  `version` grows with each
+    material change.
     """
 
     schema_: Literal["story/1"] = Field("story/1", alias="schema")
@@ -277,6 +310,7 @@ class Story(Message):
     articles: tuple[StoryArticle, ...]
     mentions: tuple[Mention, ...]
     origins: int
+    conflicts: tuple[Conflict, ...] = ()
     first_seen: AwareDatetime
     last_seen: AwareDatetime
     why: tuple[Why, ...] = ()

@@ -1,0 +1,60 @@
+"""stories: tagged articles -> stories and alerts.  Mentions of one event, in any language, are one story; only a material change
+speaks again.
+
+`matching` says whether two articles report one event, `policy` what is worth telling; `memory` keeps and finds stories; `stage` joins them.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from processors.stories.memory import Memory
+from processors.stories.policy import Rules
+from processors.stories.stage import REASONS, handle
+from tumen.messages import Tagged
+from tumen.stage import Kit, Out, Stage, StageSpec
+from tumen.state import State
+from tumen.topics import ALERTS, STORIES, TAGGED
+
+__all__ = ["SPEC", "Config", "build", "make_stage"]
+
+SPEC = StageSpec(reads=(TAGGED,), writes=(STORIES, ALERTS), reasons=REASONS, ticks=True)
+
+
+class Config(BaseModel):
+    """`keep_days`, `max_stories`: a story that nothing has joined for so long, or that is the longest quiet of too many, is forgotten.
+
+    `tell_score`, `origins`, `a_day`: see `policy.Rules`.  `leaders`: QIDs of those who meet everybody.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep_days: float = Field(default=45, gt=0)
+    max_stories: int = Field(default=5000, ge=1)
+    tell_score: float = Field(default=0.3, ge=0, le=1)
+    origins: tuple[int, ...] = (3, 10)
+    a_day: int = Field(default=4, ge=1)
+    leaders: tuple[str, ...] = ("Q7747", "Q56226")
+
+
+def build(config: Config, kit: Kit) -> Stage[Tagged]:  # noqa: ARG001 - every node is built with its kit
+    return make_stage(config)
+
+
+def make_stage(config: Config) -> Stage[Tagged]:
+    """The stage; it needs nothing but its settings."""
+    rules = Rules(tell_score=config.tell_score, origins=config.origins, a_day=config.a_day)
+    leaders = frozenset(config.leaders)
+
+    def process(message: Tagged, state: State) -> Iterable[Out]:
+        memory = Memory(state)
+        outs = list(handle(message, memory, rules, leaders))
+        memory.trim(config.max_stories)
+        return outs
+
+    def on_tick(now: datetime, state: State) -> Iterable[Out]:
+        Memory(state).expire(now - timedelta(days=config.keep_days))
+        return ()
+
+    return Stage(process, on_tick)
