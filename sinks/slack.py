@@ -36,13 +36,34 @@ _SIZES = ((300, 900), (300, 500), (200, 250), (120, 120))
 
 #: what is wrong with this one message
 PAYLOAD_ERRORS = frozenset(
-    """invalid_payload no_text invalid_blocks invalid_blocks_format invalid_attachments msg_blocks_too_long msg_too_long
-    too_many_attachments user_not_found""".split()
+    {
+        "invalid_payload",
+        "no_text",
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "invalid_attachments",
+        "msg_blocks_too_long",
+        "msg_too_long",
+        "too_many_attachments",
+        "user_not_found",
+    }
 )
 #: what is wrong with the webhook, until a person mends it
 CONFIGURATION_ERRORS = frozenset(
-    """action_prohibited invalid_token token_revoked account_inactive channel_not_found channel_is_archived no_service no_service_id
-    no_active_hooks no_team team_disabled posting_to_general_channel_denied""".split()
+    {
+        "action_prohibited",
+        "invalid_token",
+        "token_revoked",
+        "account_inactive",
+        "channel_not_found",
+        "channel_is_archived",
+        "no_service",
+        "no_service_id",
+        "no_active_hooks",
+        "no_team",
+        "team_disabled",
+        "posting_to_general_channel_denied",
+    }
 )
 Class = Literal["ok", "payload", "configuration", "limited", "transient"]
 
