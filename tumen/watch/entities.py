@@ -38,7 +38,8 @@ class Entity(Frozen):
     """Somebody or something that a text may name.  `name` is English, for show.
 
     `stand_in`: beside the other side it may stand for its own (Kursk, a minister's surname).  Ukraine and the Donbas are stand-ins
-    without a side: a North Korean soldier there is in Russia's service.
+    without a side: beside the DPRK they stand for Russia, in whose service a North Korean soldier is there.
+    `both`: it is of one side and by what it is names the other too (an ambassador to it, a bridge between the two).
     `aliases`, `demonyms`, `metonyms`: what it is called, by language; `weak`: what needs context to mean it ("Kim", 北);
     `exclude`: longer strings that hold an alias and are not it (朝鲜日报, "montagnes russes").
     """
@@ -49,6 +50,7 @@ class Entity(Frozen):
     side: SideId | None = None
     kind: EntityKind
     stand_in: bool = False
+    both: bool = False
     agency: bool = False
     aliases: Words = Field(default_factory=dict)
     demonyms: Words = Field(default_factory=dict)
@@ -73,6 +75,7 @@ class Office(Frozen):
     name: str
     side: SideId
     role: str
+    both: bool = False
     qid: Qid | None = None
     aliases: Words = Field(default_factory=dict)
     weak: Words = Field(default_factory=dict)
