@@ -23,7 +23,7 @@ _PACKAGES = "Debian: apertium, cg3, and a pair such as apertium-spa-ita with ape
 
 #: engine by name, the best one first
 ENGINES: Mapping[str, Callable[[Mapping[str, Language]], Engine]] = {
-    "apertium": lambda glossary: Apertium(APERTIUM_DATA, lambda source, target: glossary.get(source, Language()).words(target)),
+    "apertium": lambda glossary: Apertium(APERTIUM_DATA, lambda source, target: glossary.get(source, Language()).gaps(target)),
     "none": lambda _glossary: NoEngine(),
 }
 

@@ -62,7 +62,7 @@ class Language(Frozen):
     pivot: Mapping[str, Mapping[str, str]] = {}
     english: Mapping[str, str] = Field(default_factory=dict)
 
-    def words(self, target: str) -> Mapping[str, str]:
+    def gaps(self, target: str) -> Mapping[str, str]:
         return self.english if target == "eng" else self.pivot.get(target, {})
 
 
