@@ -1,0 +1,158 @@
+"""What is compared of a text: its shingles in order, a MinHash signature of them, and anchors for what two texts share in part.
+
+Words are compared in threes; letters of scripts that write no spaces in fives.  Case, accents, punctuation and the form of digits do
+not count.  The signature (Broder 1997, computed by rensa) finds texts that are alike as wholes; the anchors find a text inside another:
+they are chosen by winnowing (Schleimer, Wilkerson and Aiken 2003), so any run of `GUARANTEED` unchanged tokens that two texts share is
+found, wherever it stands in them.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+import rensa  # type: ignore[import-untyped]
+from tumen.ids import digest
+
+BANDS, ROWS = 16, 3
+_SEED = 20240913
+_ANCHOR, _WINDOW = {False: 5, True: 12}, {False: 28, True: 40}
+GUARANTEED = {spaceless: _ANCHOR[spaceless] + _WINDOW[spaceless] - 1 for spaceless in (False, True)}
+_SHINGLE = {False: 3, True: 5}
+#: shingles and anchors beyond these are left out: a text of 6,000 words is a report, and its beginning tells what it copies
+MOST_TOKENS, _MOST_CHARACTERS = 6_000, 100_000
+#: a text of fewer shingles is a headline or a line: only the same words make it the same
+FEWEST = 12
+
+_MARKS = "".join(
+    chr(code) for start, end in ((0x900, 0x1100), (0x1700, 0x1C80)) for code in range(start, end) if unicodedata.category(chr(code)) == "Mc"
+)
+# Thai to Burmese, Khmer, kana, Han
+_SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+_TOKEN = re.compile(f"[{_SPACELESS}]|(?:[^\\W_{_SPACELESS}]|[{_MARKS}])+")
+_ONE = re.compile(f"[{_SPACELESS}]")
+#: accents go, digits of every script become 0 to 9
+_FOLDED = {
+    code: str(unicodedata.digit(chr(code))) if category == "Nd" else None
+    for code in range(0x300, 0x10000)
+    if (category := unicodedata.category(chr(code))) in ("Mn", "Nd")
+}
+_SENTENCE = re.compile(r"[^.!?。！？…؟।\n]+[.!?。！？…؟।]*")
+
+Hashes = npt.NDArray[np.uint32]
+
+
+def fold(text: str) -> str:
+    """Without what does not make a text another: case, accents, forms of letters and digits."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKD", text).translate(_FOLDED).casefold()
+
+
+def tokens_of(text: str) -> list[str]:
+    """Words, or single letters of scripts without spaces, folded; punctuation apart."""
+    return _TOKEN.findall(fold(text))
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """`tokens` of a text, folded.  `spaceless`: most of them are single letters of a script without spaces."""
+
+    tokens: tuple[str, ...]
+    spaceless: bool
+
+    @cached_property
+    def same(self) -> str:
+        """Two texts of one digest have the same words in the same order."""
+        return digest(" ".join(self.tokens))
+
+    @cached_property
+    def _numbers(self) -> npt.NDArray[np.uint64]:
+        """A number a token, the same in every process (Python's own `hash` is not)."""
+        raw = (crc32(token.encode("utf-8", "surrogatepass")) for token in self.tokens)
+        return np.fromiter(raw, dtype=np.uint64, count=len(self.tokens))
+
+    @cached_property
+    def shingles(self) -> Hashes:
+        """In order; the upper half of their 64 bits."""
+        return (_runs(self._numbers, _SHINGLE[self.spaceless]) >> np.uint64(32)).astype(np.uint32)
+
+    @cached_property
+    def bands(self) -> tuple[int, ...]:
+        """The signature cut into `BANDS` numbers of 40 bits; none for a text of fewer than `FEWEST` shingles."""
+        if len(self.shingles) < FEWEST:
+            return ()
+        minhash = rensa.RMinHash(num_perm=BANDS * ROWS, seed=_SEED)
+        minhash.update([shingle.tobytes() for shingle in np.unique(self.shingles)])
+        rows = np.array(minhash.digest(), dtype=np.uint64).reshape(BANDS, ROWS)
+        return tuple(int(value) >> 24 for value in _runs_of_rows(rows))
+
+    @cached_property
+    def anchors(self) -> tuple[int, ...]:
+        """The winnowed fingerprints, 40 bits each: of each window of runs of tokens the one with the smallest hash."""
+        runs = _runs(self._numbers, _ANCHOR[self.spaceless])
+        if len(self.shingles) < FEWEST or not len(runs):
+            return ()
+        window = min(_WINDOW[self.spaceless], len(runs))
+        smallest = np.lib.stride_tricks.sliding_window_view(runs, window).min(axis=1)
+        return tuple(int(value) >> 24 for value in np.unique(smallest))
+
+
+def sketch(text: str) -> Sketch:
+    """The sketch of an article's text."""
+    tokens = tokens_of(text[:_MOST_CHARACTERS])[:MOST_TOKENS]
+    single = sum(len(token) == 1 for token in tokens)
+    spaceless = single > len(tokens) // 2 and sum(map(bool, map(_ONE.match, tokens))) > len(tokens) // 2
+    return Sketch(tuple(tokens), spaceless)
+
+
+def sentence_hashes(text: str) -> list[tuple[str, int]]:
+    """Each sentence, roughly cut, and the hash of its tokens: to say what of an edited text is new."""
+    found = []
+    for match in _SENTENCE.finditer(text[:_MOST_CHARACTERS]):
+        tokens = tokens_of(match[0])
+        if tokens:
+            found.append((match[0].strip(), int(digest(" ".join(tokens))[:8], 16)))
+    return found
+
+
+def packed(values: Sequence[int] | Hashes) -> bytes:
+    """32-bit numbers as bytes, little-endian."""
+    return np.asarray(values, dtype="<u4").tobytes()
+
+
+def unpacked(raw: bytes) -> Hashes:
+    return np.frombuffer(raw, dtype="<u4")
+
+
+_M1, _M2, _STEP = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB), np.uint64(0x9E3779B97F4A7C15)
+
+
+def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """splitmix64's finaliser (Steele, Lea and Flood 2014)."""
+    values = (values ^ (values >> np.uint64(30))) * _M1
+    values = (values ^ (values >> np.uint64(27))) * _M2
+    return values ^ (values >> np.uint64(31))
+
+
+def _runs(numbers: npt.NDArray[np.uint64], length: int) -> npt.NDArray[np.uint64]:
+    """A hash of each run of `length` numbers; of all of them together if there are fewer."""
+    if not len(numbers):
+        return numbers
+    length = min(length, len(numbers))
+    count = len(numbers) - length + 1
+    hashed = np.zeros(count, dtype=np.uint64)
+    for place in range(length):
+        hashed = _mixed((hashed + _STEP) ^ numbers[place : place + count])
+    return hashed
+
+
+def _runs_of_rows(rows: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    hashed = np.zeros(len(rows), dtype=np.uint64)
+    for column in rows.T:
+        hashed = _mixed((hashed + _STEP) ^ column)
+    return hashed
