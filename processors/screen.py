@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
-
 from tumen.messages import Candidate, Item, Why
 from tumen.stage import Drop, Emit, Kit, Out, Stage, StageSpec
 from tumen.state import State
@@ -33,11 +32,11 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def build(config: Config, kit: Kit) -> Stage[Item]:
+def build(config: Config, kit: Kit) -> Stage[Item]:  # noqa: ARG001 - every node is built alike
     """The stage.  The watch is asked in all its languages at once, whichever are configured: an item's language is not known yet."""
     watch = kit.watch
 
-    def process(message: Item, state: State) -> Iterable[Out]:
+    def process(message: Item, state: State) -> Iterable[Out]:  # noqa: ARG001 - this stage remembers nothing
         why, reason = verdict(message, watch)
         if why is None:
             yield Drop(reason)

@@ -2,7 +2,7 @@
 
 In a watch file an alias may carry
 
-- ``{a,b,}``  alternatives: "Коре{я,и,ю,ей}", "{il ,}Cremlino"; several in one alias multiply;
+- ``{a,b,}``  alternatives: "Коре{я,и,ю,ей}", "{il ,}Cremlino"; several in one alias multiply, and they nest;
 - ``=Mosca``  its capitals matter: a fly is no capital city (a text in capitals throughout counts);
 - ``nordkorean*``  the word may go on: inflections and compounds;
 - ``|북|``  its edge must be the edge of a word, in scripts that are written without spaces (a particle of the language may follow).
@@ -101,10 +101,12 @@ def wordy(char: str) -> bool:
 
 
 def expand(expression: str) -> list[str]:
-    """Every choice of the alternatives in braces, in order."""
-    parts = _BRACES.split(expression)
-    choices = [part.split(",") if number % 2 else [part] for number, part in enumerate(parts)]
-    return ["".join(choice) for choice in itertools.product(*choices)]
+    """Every choice of the alternatives in braces, inner ones first."""
+    inner = _BRACES.search(expression)
+    if inner is None:
+        return [expression]
+    before, after = expression[: inner.start()], expression[inner.end() :]
+    return list(dict.fromkeys(one for choice in inner[1].split(",") for one in expand(before + choice + after)))
 
 
 def parse(expression: str) -> list[Alias]:

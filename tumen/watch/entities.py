@@ -61,11 +61,15 @@ class Entity(Frozen):
 
 
 class Role(Frozen):
-    """What an office is called in each language, whoever's it is: "foreign minister".  ``~`` stands for the owner's adjective."""
+    """What an office is called in each language, whoever's it is: "foreign minister".  ``~`` stands for the owner's adjective.
+
+    `bare`: in that language a title that names no owner is, weakly, this side's ("глава Минобороны" in a Russian text).
+    """
 
     id: str
     name: str
     titles: Words = Field(default_factory=dict)
+    bare: Mapping[str, SideId] = Field(default_factory=dict)
 
 
 class Office(Frozen):
@@ -106,18 +110,17 @@ class Names:
     """The names of a watch, checked, and every way to write them: what `find` is made from.
 
     `office_entities`: by role and side.  `links` are the words that may stand between a title and its owner ("ministro *della* Russia");
-    in the languages of `owner_first` the owner is looked for in front of the title first; `bare`: in that language a title without an
-    owner is that side's, weakly.
+    in the languages of `owner_first` the owner is looked for in front of the title first.
     """
 
     name: str
     languages: tuple[str, ...]
     sides: tuple[Side, ...]
     entities: tuple[Entity, ...]
+    roles: Mapping[str, Role]
     offices: tuple[Office, ...]
     office_entities: Mapping[tuple[str, SideId], Entity]
     entries: tuple[Entry, ...]
     particles: Mapping[str, tuple[str, ...]]
     links: frozenset[str]
     owner_first: frozenset[str]
-    bare: Mapping[str, SideId]

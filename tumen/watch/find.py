@@ -143,11 +143,11 @@ class Finder:
         return len(between) < 12 and (not between or between.isspace() or between.strip() in self._names.links)
 
     def _bare(self, match: _Match, language: str | None) -> Iterable[tuple[_Match, tuple[Entity, ...], Literal["weak"]]]:
-        for spoken, side in self._names.bare.items():
-            if language == spoken or (language is None and spoken in (match.entry.languages or ())):
-                office = self._names.office_entities.get((match.entry.role or "", side))
-                if office:
-                    yield match, (office,), "weak"
+        role = match.entry.role or ""
+        for spoken, side in self._names.roles[role].bare.items():
+            office = self._names.office_entities.get((role, side))
+            if office and (language == spoken or (language is None and spoken in (match.entry.languages or ()))):
+                yield match, (office,), "weak"
 
 
 def _joined(before: str, after: str) -> bool:

@@ -55,7 +55,6 @@ class _Head(BaseModel):
     particles: Mapping[str, tuple[str, ...]] = {}
     links: Mapping[str, tuple[str, ...]] = {}
     owner_first: tuple[str, ...] = ()
-    bare: Mapping[str, SideId] = {}
 
 
 def load_names(folder: Path, findings: list[str]) -> Names | None:
@@ -112,13 +111,13 @@ class _Reading:
             languages=head.languages,
             sides=head.side,
             entities=tuple(entity for entity, _ in entities),
+            roles={role.id: role for role, _ in roles},
             offices=tuple(office for office, _ in offices),
             office_entities={(office.role, office.side): stands[office.id] for office, _ in offices},
             entries=entries,
             particles=head.particles,
             links=frozenset(word for words in head.links.values() for word in words),
             owner_first=frozenset(head.owner_first),
-            bare=head.bare,
         )
 
     # --- files and rows ---
@@ -242,8 +241,8 @@ class _Reading:
         for side in head.side:
             if side.state not in states or states[side.state].side != side.id:
                 self.findings.append(f"watch.toml: side {side.id}: state = {side.state!r}: expected a [[state]] of that side")
-        for language in {*head.owner_first, *head.bare} - set(head.languages):
-            self.findings.append(f"watch.toml: owner_first/bare: unknown language {language!r}")
+        for language in {*head.owner_first, *(language for role in roles for language in role.bare)} - set(head.languages):
+            self.findings.append(f"watch: owner_first or bare: unknown language {language!r}")
         for office in offices:
             if office.role not in {role.id for role in roles}:
                 self.findings.append(f"offices.toml: office {office.id}: role = {office.role!r}: expected the id of a [[role]]")
