@@ -36,9 +36,9 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from tumen.messages import EventType, Frozen
+from tumen.text.words import UNSPACED
 
 LANGUAGES = ("it", "en", "ru", "ko", "uk", "fr", "de", "es", "pl", "ja", "zh", "vi")
-UNSPACED = ("ko", "ja", "zh")
 
 CLASSES: Mapping[str, str] = {
     "report": "somebody is being quoted: said, according to",

@@ -1,0 +1,153 @@
+"""An article read once: its sentences, who is named where, which cues stand where, which dates and quantities.
+
+Everything after this works on a `Reading`; offsets in a `Sent` are relative to the sentence.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from processors.tag.lexicon import Cue, Lexicon, fold, lexicon_of
+from tumen.messages import Place
+from tumen.text.dates import DateHit, find_dates
+from tumen.text.numbers import Number, find_numbers
+from tumen.text.sentences import sentences
+from tumen.watch import Hit, Watch
+
+MAX_SENTENCES = 400  # a longer text is a collection: its head is read
+
+SOLID = ("name", "demonym", "metonym", "pair", "office")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One sentence.  `place`, `start`, `end`: where it stands in the article; `folded`: its text in lower case, at the same offsets."""
+
+    place: Place
+    start: int
+    end: int
+    text: str
+    folded: str
+    hits: tuple[Hit, ...]
+    cues: tuple[Cue, ...]
+    paragraph: int = 0
+
+    @cached_property
+    def kinds(self) -> Counter[str]:
+        """How often each kind of cue stands here."""
+        return Counter(cue.kind for cue in self.cues)
+
+    @cached_property
+    def sides(self) -> frozenset[str]:
+        """Sides that are named for certain (an agency's name is not its side)."""
+        return frozenset(h.entity.side for h in self.hits if h.entity.side and h.kind in SOLID and not h.entity.agency)
+
+    @cached_property
+    def both(self) -> bool:
+        return len(self.sides) == 2
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        return frozenset(hit.entity.id for hit in self.hits)
+
+    @cached_property
+    def names(self) -> Counter[str]:
+        """Hits by what they tell: "russia:solid", "dprk:weak", "russia:stand", "third", an agency by its side, states by their id."""
+        found: Counter[str] = Counter()
+        for hit in self.hits:
+            side = hit.entity.side
+            if hit.entity.agency:
+                found[f"{side or 'third'}:agency"] += 1
+            elif side is None:
+                found["third"] += 1
+                found[hit.entity.id] += 1
+            elif hit.kind == "weak":
+                found[f"{side}:weak"] += 1
+            elif hit.entity.stand_in:
+                found[f"{side}:stand"] += 1
+            else:
+                found[f"{side}:solid"] += 1
+            if hit.kind == "pair":
+                found["pair"] += 1
+        return found
+
+    def of(self, kind: str) -> list[Cue]:
+        return [cue for cue in self.cues if cue.kind == kind]
+
+    def has(self, *kinds: str) -> bool:
+        return any(kind in self.kinds for kind in kinds)
+
+
+@dataclass
+class Reading:
+    """A read article.  The title is the first sentence, if there is one."""
+
+    language: str
+    published: str | None
+    sents: list[Sent]
+    _dates: dict[int, list[DateHit]] = field(default_factory=dict)
+    _numbers: dict[int, list[Number]] = field(default_factory=dict)
+
+    @property
+    def title(self) -> Sent | None:
+        return self.sents[0] if self.sents and self.sents[0].place == "title" else None
+
+    def dates(self, index: int) -> list[DateHit]:
+        """The dates of one sentence, found when first asked for."""
+        if index not in self._dates:
+            sent = self.sents[index]
+            self._dates[index] = find_dates(sent.folded, self.language, sent.text)
+        return self._dates[index]
+
+    def numbers(self, index: int) -> list[Number]:
+        """The quantities of one sentence, those of its dates left out."""
+        if index not in self._numbers:
+            sent, dates = self.sents[index], self.dates(index)
+            found = find_numbers(sent.folded, self.language, sent.text)
+            self._numbers[index] = [n for n in found if not any(n.start < d.end and d.start < n.end for d in dates)]
+        return self._numbers[index]
+
+
+class Reader:
+    """Reads articles in the languages that the watch has cues for."""
+
+    def __init__(self, watch: Watch, languages: Iterable[str]) -> None:
+        self.watch = watch
+        self._lexicons: Mapping[str, Lexicon] = {code: lexicon_of(watch.cues[code]) for code in languages if code in watch.cues}
+
+    def reads(self, language: str | None) -> bool:
+        return language in self._lexicons
+
+    def read(self, title: str, text: str, language: str, published: str | None) -> Reading:
+        """The article's sentences with all that is found in them."""
+        lexicon = self._lexicons[language]
+        sents = list(self._sents("title", title, [(0, len(title))] if title.strip() else [], lexicon, language))
+        spans = sentences(text, language)[:MAX_SENTENCES]
+        sents.extend(self._sents("text", text, spans, lexicon, language))
+        return Reading(language, published, sents)
+
+    def _sents(
+        self, place: Place, text: str, spans: Sequence[tuple[int, int]], lexicon: Lexicon, language: str
+    ) -> Iterable[Sent]:
+        """Names and cues are looked for once in the whole text, then dealt out to the sentences they lie in."""
+        folded = fold(text)
+        hits, cues = self.watch.find(text, language), lexicon.find(folded)
+        at_hit = at_cue = paragraph = 0
+        before = 0
+        for start, end in spans:
+            paragraph += text.count("\n", before, start)
+            before = start
+            mine: list[Hit] = []
+            while at_hit < len(hits) and hits[at_hit].start < end:
+                hit = hits[at_hit]
+                if hit.start >= start:
+                    mine.append(hit._replace(start=hit.start - start, end=hit.end - start))
+                at_hit += 1
+            words: list[Cue] = []
+            while at_cue < len(cues) and cues[at_cue].start < end:
+                cue = cues[at_cue]
+                if cue.start >= start and cue.end <= end:
+                    words.append(cue._replace(start=cue.start - start, end=cue.end - start))
+                at_cue += 1
+            yield Sent(place, start, end, text[start:end], folded[start:end], tuple(mine), tuple(words), paragraph)
