@@ -20,6 +20,7 @@ help:
 	@echo "make bench     speed, as ratios against a yardstick of the same run"
 	@echo "make eval      accuracy on the labelled sets, where they are"
 	@echo "make setup     only the environment; EXTRAS=ru,fr adds language tools"
+	@echo "make golden    golden files anew: review the diff"
 	@echo "make lock      new locks from pyproject.toml"
 
 run: $(VENV)/.base
@@ -67,6 +68,10 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: $(VENV)/.dev
 	$(LOCK) pyproject.toml --group build --output-file requirements/base.lock
 	$(LOCK) --group dev --constraint requirements/base.lock --output-file requirements/dev.lock
+
+golden: $(VENV)/.dev
+	TUMEN_WRITE_GOLDEN=1 $(BIN)/pytest -m "not torture" tests
+	git status --short tests/golden
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
