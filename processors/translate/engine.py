@@ -36,7 +36,7 @@ _MODE = re.compile(r"([a-z]{3})-([a-z]{3})")
 _RESERVED = re.compile(r"([\[\]{}^$/\\@<>])")
 #: what apertium marks words with: unknown, untranslatable, not inflected
 _MARK = re.compile(r"(?<![\\\w])[*#@](\w[\w'-]*)")
-_UNWRITABLE = str.maketrans("*#", "  ")
+_UNWRITABLE = str.maketrans("*#~", "   ")  # these it has no way to escape
 _END = ".[]"  # a full stop that the text does not have: the taggers want to see an end
 
 
@@ -117,7 +117,8 @@ class Apertium:
         except UnicodeDecodeError as error:
             raise EngineFailed("garbled", f"apertium {pair}: no UTF-8") from error
         said = _MARK.sub(lambda found: words.get(found[1].lower(), found[1]), said).replace("#", "")
-        return re.sub(r"\\(.)", r"\1", said.removesuffix("[]").removesuffix(".")).strip()
+        said = re.sub(r"\\(.)", r"\1", said.removesuffix("[]").removesuffix("."))
+        return " ".join(said.split())
 
 
 def _modes(data: Path) -> list[tuple[tuple[str, str], Path]]:

@@ -22,7 +22,7 @@ GLOSSARY = Path(__file__).with_name("glossary.toml")
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _MOST_NAMES = len(_LETTERS) ** 2
-_TOKEN = re.compile(r"(\b(?:the|an?)\s+)?\bZq([a-z]{2})\b", re.IGNORECASE)
+_TOKEN = re.compile(r"(\bthe\s+)?\bZq([a-z]{2})\b", re.IGNORECASE)
 _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+(?:,\d+)?(?![\d.,]?\d)|(?<![\d.,])\d+,\d+(?![\d.,]?\d)")
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _SWAP = str.maketrans(".,", ",.")
