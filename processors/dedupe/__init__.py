@@ -17,7 +17,7 @@ from tumen.topics import ARTICLES, UNIQUE
 from processors.dedupe.compare import PARTIAL, Overlap, overlap
 from processors.dedupe.memory import Memory, Record, Remembered, Verdict
 from processors.dedupe.pages import outlet, page_key
-from processors.dedupe.sketch import FEWEST, Sketch, sentence_hashes, sketch, tokens_of
+from processors.dedupe.sketch import FEWEST, Sketch, sentences_of, sketch, tokens_of
 
 SPEC = StageSpec(reads=(ARTICLES,), writes=(UNIQUE,), reasons=("unchanged", "older_version"))
 
@@ -31,6 +31,8 @@ _ONE_PAGE = 0.2
 _NOTHING_OWN = 0.3
 #: words (letters, in scripts without spaces) that a headline alone must have to be told from another
 _FEWEST_TOKENS = 4
+#: characters of a text that is too short to be compared, a few nonsense letters apart
+_SHORT = 2_000
 _OLDER, _ADDED, _ADDED_LENGTH = 8, 8, 300
 
 
@@ -69,19 +71,17 @@ def handle(article: Article, memory: Memory) -> Out:
     if known is not None and article.item_id in known.record.older:
         return Drop("older_version", "a later version of it has passed")
     read = _read(article)
-    sentences = sentence_hashes(article.text)
-    numbers = [number for _, number in sentences]
     if known is None:
         verdict = judge(read, memory, None)
-        memory.add(_record(read, verdict), read.sketch, numbers, indexed=verdict.rule != "same_text")
+        memory.add(_record(read, verdict), read.sketch, indexed=verdict.rule != "same_text")
         return _passed(article, verdict, None)
-    revision = _revision(known.record, article, memory.kept(known.number).sentences.tolist(), sentences)
+    revision = _revision(known.record, article, memory.sentences(known.number), read.sketch)
     if revision is None:
         return Drop("unchanged", "an article that is known, with the same title and the same sentences")
     verdict = judge(read, memory, known)
     older = (*known.record.older, known.record.item)[-_OLDER:]
     record = _record(read, verdict).model_copy(update={"older": older, "edit": revision, "seen_at": known.record.seen_at})
-    memory.replace(known.number, record, read.sketch, numbers, indexed=verdict.rule != "same_text")
+    memory.replace(known.number, record, read.sketch, indexed=verdict.rule != "same_text")
     return _passed(article, verdict, revision)
 
 
@@ -99,12 +99,14 @@ def judge(read: _Read, memory: Memory, known: Remembered | None) -> Verdict:
     same = earlier(memory.holder("text", read.same))
     if same is not None:
         return _copy("same_text", same.record, Overlap(1.0, 1.0), credited, memory)
-    compared = [
-        (overlap(read.sketch.shingles, memory.kept(number).shingles), number) for number in memory.alike(read.sketch, below, _COMPARED)
-    ]
+    compared = []
+    for number in memory.alike(read.sketch, below, _COMPARED):
+        compared.append((overlap(read.sketch.shingles, memory.shingles(number)), number))
+        if compared[-1][0].mine >= 1 - _AS_GOOD:
+            break  # nothing to speak of is left to be found elsewhere
     page = earlier(memory.holder("url", read.page))
     if page is not None:
-        shares = overlap(read.sketch.shingles, memory.kept(page.number).shingles)
+        shares = overlap(read.sketch.shingles, memory.shingles(page.number))
         if shares.most >= _ONE_PAGE or _title(read.article) == page.record.title:
             return _copy("same_url", page.record, shares, credited, memory)
     best = max((shares.most for shares, _ in compared), default=0.0)
@@ -143,7 +145,7 @@ def _read(article: Article) -> _Read:
     if len(made.shingles) >= FEWEST:
         same = made.same
     else:
-        tokens = tokens_of(f"{article.title}\n{article.text}")
+        tokens = tokens_of(f"{article.title}\n{article.text[:_SHORT]}")
         # too little to tell it from others: it is the same as itself only
         same = digest(" ".join(tokens)) if len(tokens) >= _FEWEST_TOKENS else digest("article", article.id)
     page = page_key(article.canonical_url) or page_key(article.url)
@@ -164,13 +166,13 @@ def _record(read: _Read, verdict: Verdict) -> Record:
     )
 
 
-def _revision(before: Record, article: Article, old: list[int], new: list[tuple[str, int]]) -> Revision | None:
+def _revision(before: Record, article: Article, were: frozenset[int], new: Sketch) -> Revision | None:
     """What is new in an edited article, or None if nothing is that a reader could see."""
     title = _title(article) != before.title
-    were, are = set(old), {number for _, number in new}
+    are = frozenset(new.sentences)
     if not title and were == are:
         return None
-    added = tuple(sentence[:_ADDED_LENGTH] for sentence, number in new if number not in were)
+    added = tuple(sentence[:_ADDED_LENGTH] for sentence, number in sentences_of(article.text) if number not in were)
     number = before.edit.number + 1 if before.edit else 1
     return Revision(number=number, of=before.item, title=title, added=added[:_ADDED], removed=len(were - are))
 

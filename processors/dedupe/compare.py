@@ -1,8 +1,7 @@
 """How much of two texts is the same, exactly, from their shingles in order.  Pure."""
 
+from itertools import pairwise
 from typing import NamedTuple
-
-import numpy as np
 
 from processors.dedupe.sketch import FEWEST, Hashes
 
@@ -35,15 +34,16 @@ def overlap(mine: Hashes, theirs: Hashes) -> Overlap:
     """The shares of blocks that are taken over, one way and the other."""
     if len(mine) < FEWEST or len(theirs) < FEWEST:
         return Overlap(0.0, 0.0)
-    return Overlap(_share(np.isin(mine, theirs)), _share(np.isin(theirs, mine)))
+    here, there = mine.tolist(), theirs.tolist()
+    return Overlap(_share(here, set(there)), _share(there, set(here)))
 
 
-def _share(found: "np.typing.NDArray[np.bool_]") -> float:
+def _share(shingles: list[int], other: set[int]) -> float:
     """The share of the text in blocks that are taken over; the last block is as long as the others and may overlap its neighbour."""
+    found = [shingle in other for shingle in shingles]
     count = len(found)
     size = min(_BLOCK, count)
-    starts = np.append(np.arange(0, count - size, size), count - size)
-    sums = np.concatenate(([0], np.cumsum(found)))
-    taken = (sums[starts + size] - sums[starts]) >= size * _TAKEN
-    weights = np.diff(np.append(starts, count))
-    return float((taken * weights).sum() / weights.sum())
+    starts = [*range(0, count - size, size), count - size]
+    weights = [*(after - start for start, after in pairwise(starts)), size]
+    taken: list[int] = [weight for start, weight in zip(starts, weights, strict=True) if sum(found[start : start + size]) >= size * _TAKEN]
+    return float(sum(taken) / count)

@@ -11,17 +11,19 @@ The oldest articles are forgotten, pointers and all, a few with each new one, so
     ske/<number>            the sketch, packed
 """
 
+import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import AwareDatetime
 from tumen.messages import Frozen, Revision
 from tumen.state import State
 
-from processors.dedupe.sketch import Hashes, Sketch, packed, unpacked
+from processors.dedupe.sketch import Hashes, Sketch, packed_numbers, unpacked
 
 #: articles that one pointer keeps
 _SHARED = 8
@@ -64,12 +66,23 @@ class Remembered(NamedTuple):
     record: Record
 
 
-class Kept(NamedTuple):
-    """A sketch as it is kept: shingles in order, hashes of sentences, and the pointers that lead to it."""
+class _Sketch(NamedTuple):
+    """A sketch as it is kept: four sizes, then what they measure."""
 
-    shingles: Hashes
     sentences: Hashes
-    pointers: tuple[str, ...]
+    shingles: Hashes
+    bands: npt.NDArray[np.uint64]
+    anchors: npt.NDArray[np.uint64]
+
+    def packed(self) -> bytes:
+        parts = (packed_numbers([len(part) for part in self]).tobytes(), self.sentences.tobytes(), self.shingles.tobytes())
+        return b"".join((*parts, self.bands.tobytes(), self.anchors.tobytes()))
+
+    @classmethod
+    def unpacked(cls, raw: bytes) -> "_Sketch":
+        sentences, shingles, bands, anchors = unpacked(raw, 0, 4).tolist()
+        numbers = np.frombuffer(raw, dtype="<u8", count=bands + anchors, offset=16 + 4 * (sentences + shingles))
+        return cls(unpacked(raw, 16, sentences), unpacked(raw, 16 + 4 * sentences, shingles), numbers[:bands], numbers[bands:])
 
 
 class _Meta(Frozen):
@@ -95,13 +108,13 @@ class Memory:
         raw = self._state.get(f"art/{number:010}")
         return None if raw is None else Remembered(number, Record.model_validate_json(raw))
 
-    def kept(self, number: int) -> Kept:
-        raw = self._state.get(f"ske/{number:010}")
-        assert raw is not None, f"article {number} has a record and no sketch"
-        bands, anchors, sentences, shingles = (int(size) for size in unpacked(raw[:16]))
-        words, numbers = unpacked(raw[16 : 16 + 4 * (sentences + shingles)]), raw[16 + 4 * (sentences + shingles) :]
-        wide = np.frombuffer(numbers, dtype="<u8").tolist()
-        return Kept(words[sentences:], words[:sentences], tuple(_pointers(wide[:bands], wide[bands : bands + anchors])))
+    def shingles(self, number: int) -> Hashes:
+        """Of an article that is remembered, in order."""
+        return self._sketch(number).shingles
+
+    def sentences(self, number: int) -> frozenset[int]:
+        """The hashes of its sentences."""
+        return frozenset(self._sketch(number).sentences.tolist())
 
     def alike(self, sketch: Sketch, below: int | None, most: int) -> list[int]:
         """The numbers of articles that share bands or anchors with a sketch, those that share most first; only below `below`."""
@@ -124,20 +137,20 @@ class Memory:
             oldest += 1
         self._write(self._meta.model_copy(update={"oldest": oldest, "newest": newest}))
 
-    def add(self, record: Record, sketch: Sketch, sentences: Iterable[int], *, indexed: bool) -> None:
+    def add(self, record: Record, sketch: Sketch, *, indexed: bool) -> None:
         """Remember a new article.  Not `indexed`: its words are another's to the letter, who can be found in its stead."""
         number = self._meta.next
         self._write(self._meta.model_copy(update={"next": number + 1}))
-        self._put(number, record, sketch, sentences, indexed=indexed)
+        self._put(number, record, sketch, indexed=indexed)
 
-    def replace(self, number: int, record: Record, sketch: Sketch, sentences: Iterable[int], *, indexed: bool) -> None:
+    def replace(self, number: int, record: Record, sketch: Sketch, *, indexed: bool) -> None:
         """Remember a new version of an article in place of the one that is remembered."""
         known = self.article(number)
         assert known is not None
         self._forget(known)
-        self._put(number, record, sketch, sentences, indexed=indexed)
+        self._put(number, record, sketch, indexed=indexed)
 
-    def _put(self, number: int, record: Record, sketch: Sketch, sentences: Iterable[int], *, indexed: bool) -> None:
+    def _put(self, number: int, record: Record, sketch: Sketch, *, indexed: bool) -> None:
         raw = number.to_bytes(4, "little")
         self._state.put(f"id/{record.id}", raw)
         for claim, key in _claims(record):
@@ -147,11 +160,8 @@ class Memory:
         bands, anchors = (sketch.bands, sketch.anchors) if indexed else ((), ())
         for pointer in _pointers(bands, anchors):
             self._state.put(pointer, ((self._state.get(pointer) or b"") + raw)[-4 * _SHARED :])
-        hashes, shingles = packed(list(sentences)), sketch.shingles
-        sizes = packed((len(bands), len(anchors), len(hashes) // 4, len(shingles)))
-        self._state.put(
-            f"ske/{number:010}", b"".join((sizes, hashes, packed(shingles), np.array((*bands, *anchors), dtype="<u8").tobytes()))
-        )
+        kept = _Sketch(packed_numbers(sketch.sentences), sketch.shingles, np.array(bands, dtype="<u8"), np.array(anchors, dtype="<u8"))
+        self._state.put(f"ske/{number:010}", kept.packed())
 
     def _forget(self, known: Remembered) -> None:
         number, record = known
@@ -159,7 +169,8 @@ class Memory:
         for claim, key in (("id", record.id), *_claims(record)):
             if self._state.get(f"{claim}/{key}") == raw:
                 self._state.delete(f"{claim}/{key}")
-        for pointer in self.kept(number).pointers:
+        sketch = self._sketch(number)
+        for pointer in _pointers(sketch.bands.tolist(), sketch.anchors.tolist()):
             left = b"".join(one.to_bytes(4, "little") for one in self._pointed(pointer) if one != number)
             if left:
                 self._state.put(pointer, left)
@@ -168,9 +179,14 @@ class Memory:
         self._state.delete(f"art/{number:010}")
         self._state.delete(f"ske/{number:010}")
 
-    def _pointed(self, pointer: str) -> list[int]:
+    def _sketch(self, number: int) -> _Sketch:
+        raw = self._state.get(f"ske/{number:010}")
+        assert raw is not None, f"article {number} has a record and no sketch"
+        return _Sketch.unpacked(raw)
+
+    def _pointed(self, pointer: str) -> tuple[int, ...]:
         raw = self._state.get(pointer)
-        return [] if raw is None else unpacked(raw).tolist()
+        return () if raw is None else struct.unpack(f"<{len(raw) // 4}I", raw)
 
     def _write(self, meta: _Meta) -> None:
         self._meta = meta

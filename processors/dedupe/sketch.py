@@ -60,10 +60,14 @@ def tokens_of(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Sketch:
-    """`tokens` of a text, folded.  `spaceless`: most of them are single letters of a script without spaces."""
+    """`tokens` of a text, folded.  `spaceless`: most of them are single letters of a script without spaces.
+
+    `sentences`: the hash of each, roughly cut, to say later what of an edited text is new.
+    """
 
     tokens: tuple[str, ...]
     spaceless: bool
+    sentences: tuple[int, ...]
 
     @cached_property
     def same(self) -> str:
@@ -73,21 +77,25 @@ class Sketch:
     @cached_property
     def _numbers(self) -> npt.NDArray[np.uint64]:
         """A number a token, the same in every process (Python's own `hash` is not)."""
-        raw = (crc32(token.encode("utf-8", "surrogatepass")) for token in self.tokens)
-        return np.fromiter(raw, dtype=np.uint64, count=len(self.tokens))
+        return np.array([crc32(token.encode("utf-8", "surrogatepass")) for token in self.tokens], dtype=np.uint64)
+
+    @cached_property
+    def _shingles(self) -> npt.NDArray[np.uint64]:
+        return _runs(self._numbers, _SHINGLE[self.spaceless])
 
     @cached_property
     def shingles(self) -> Hashes:
         """In order; the upper half of their 64 bits."""
-        return (_runs(self._numbers, _SHINGLE[self.spaceless]) >> np.uint64(32)).astype(np.uint32)
+        return (self._shingles >> np.uint64(32)).astype(np.uint32)
 
     @cached_property
     def bands(self) -> tuple[int, ...]:
         """The signature cut into `BANDS` numbers of 40 bits; none for a text of fewer than `FEWEST` shingles."""
         if len(self.shingles) < FEWEST:
             return ()
+        raw = self._shingles.tobytes()
         minhash = rensa.RMinHash(num_perm=BANDS * ROWS, seed=_SEED)
-        minhash.update([shingle.tobytes() for shingle in np.unique(self.shingles)])
+        minhash.update([raw[at : at + 8] for at in range(0, len(raw), 8)])
         rows = np.array(minhash.digest(), dtype=np.uint64).reshape(BANDS, ROWS)
         return tuple(int(value) >> 24 for value in _runs_of_rows(rows))
 
@@ -104,29 +112,39 @@ class Sketch:
 
 def sketch(text: str) -> Sketch:
     """The sketch of an article's text."""
-    tokens = tokens_of(text[:_MOST_CHARACTERS])[:MOST_TOKENS]
-    single = sum(len(token) == 1 for token in tokens)
-    spaceless = single > len(tokens) // 2 and sum(map(bool, map(_ONE.match, tokens))) > len(tokens) // 2
-    return Sketch(tuple(tokens), spaceless)
+    tokens: list[str] = []
+    sentences = []
+    for sentence in _SENTENCE.findall(fold(text[:_MOST_CHARACTERS])):
+        words = _TOKEN.findall(sentence)
+        if words:
+            tokens += words
+            sentences.append(_sentence_hash(words))
+    del tokens[MOST_TOKENS:]
+    single = [token for token in tokens if len(token) == 1]
+    spaceless = len(single) > len(tokens) // 2 and sum(map(bool, map(_ONE.match, single))) > len(tokens) // 2
+    return Sketch(tuple(tokens), spaceless, tuple(sentences))
 
 
-def sentence_hashes(text: str) -> list[tuple[str, int]]:
-    """Each sentence, roughly cut, and the hash of its tokens: to say what of an edited text is new."""
+def sentences_of(text: str) -> list[tuple[str, int]]:
+    """Each sentence as it stands, and its hash."""
     found = []
     for match in _SENTENCE.finditer(text[:_MOST_CHARACTERS]):
-        tokens = tokens_of(match[0])
-        if tokens:
-            found.append((match[0].strip(), int(digest(" ".join(tokens))[:8], 16)))
+        words = tokens_of(match[0])
+        if words:
+            found.append((match[0].strip(), _sentence_hash(words)))
     return found
 
 
-def packed(values: Sequence[int] | Hashes) -> bytes:
-    """32-bit numbers as bytes, little-endian."""
-    return np.asarray(values, dtype="<u4").tobytes()
+def _sentence_hash(words: list[str]) -> int:
+    return crc32(" ".join(words).encode("utf-8", "surrogatepass"))
 
 
-def unpacked(raw: bytes) -> Hashes:
-    return np.frombuffer(raw, dtype="<u4")
+def packed_numbers(values: Sequence[int]) -> Hashes:
+    return np.array(values, dtype="<u4")
+
+
+def unpacked(raw: bytes, offset: int, count: int) -> Hashes:
+    return np.frombuffer(raw, dtype="<u4", count=count, offset=offset)
 
 
 _M1, _M2, _STEP = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB), np.uint64(0x9E3779B97F4A7C15)
