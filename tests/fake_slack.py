@@ -96,7 +96,8 @@ class FakeSlack:
         send(answer(b"", "302 Found", {"Location": self.site.url(asked.path + "/elsewhere")}))
 
     def garbage(self, asked: Asked, send: Send) -> None:
-        send(b"\x00\xff not HTTP at all\r\n\r\n")
+        """And it quotes the secret."""
+        send(b"\x00\xff no HTTP at all " + asked.path.encode() + b"\r\n\r\n")
 
 
 def word(text: str, status: str) -> bytes:

@@ -73,6 +73,12 @@ def configure(settings: Settings, *, stream: TextIO | None = None) -> None:
     _hook_uncaught()
 
 
+def to_stderr() -> None:
+    """Until `configure` is called: what is said while the settings are read must not get into the output of a command."""
+    if not structlog.is_configured():
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
 def know(settings: Settings) -> None:
     """From now on `scrub` hides every secret of these settings."""
     found: set[str] = set()

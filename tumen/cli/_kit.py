@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tumen.errors import ConfigError
-from tumen.logs import configure
+from tumen.logs import configure, to_stderr
 from tumen.runner import Clocks
 from tumen.settings import ROOT, Settings, load_settings
 from tumen.stage import Kit
@@ -25,6 +25,7 @@ CLOCKS = Clocks(wall_clock, time.monotonic)
 
 def settings_of(path: Path | None, **overrides: Any) -> Settings:
     """The settings, with logging set up as they say."""
+    to_stderr()
     settings = load_settings(path, **overrides)
     configure(settings)
     return settings
