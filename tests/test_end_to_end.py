@@ -18,7 +18,8 @@ import pytest
 from tumen.bus_embedded import EmbeddedBus
 from tumen.codec import decode
 from tumen.messages import Alert
-from tumen.topics import ALERTS
+from tumen.sample_wire import EXPECTED_STORIES, load_script
+from tumen.topics import ALERTS, STORIES
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEED = "20"
@@ -76,10 +77,43 @@ def kill_at_random(data: Path, rounds: int, seed: int) -> None:
 
 
 def test_the_sample_wire_gives_what_it_should(tmp_path: Path) -> None:
-    from tumen.sample_wire import EXPECTED_STORIES  # noqa: F401 - see the assertions below
+    """Each story that the wire tells comes out as one story, with its event and its alerts; what tells none raises no alert.
 
-    finish(tmp_path)
+    It plays slowly enough for a claim to be read before what answers it.
+    """
+    script = load_script()
+    process = start(tmp_path, "--until-quiet", "--speed", "2", stdout=subprocess.PIPE)
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors
     check_archive(tmp_path)
+    slugs = {script.url(article): article.slug for article in script.articles if article.role != "edit"}
+    with EmbeddedBus(tmp_path / "bus.db") as bus:
+        stories = {story.id: story for story in (decode(STORIES, record.value) for record in bus.read(STORIES.name, 0, 10**6))}
+    stories = {story.id: story for story in stories.values() if story.articles}
+    story_of = {slugs[article.url or ""]: story.id for story in stories.values() for article in story.articles}
+    alerts = published(tmp_path)
+    wrong = []
+    for expected in EXPECTED_STORIES.values():
+        where = {slug: story_of.get(slug) for slug in expected.articles}
+        ids = set(where.values())
+        if len(ids) != 1 or None in ids:
+            wrong.append(f"{expected.name}: expected one story, its articles are in {where}")
+            continue
+        (story_id,) = ids
+        story = stories[story_id or ""]
+        strangers = {slug for slug, its in story_of.items() if its == story_id} - set(expected.articles)
+        if strangers:
+            wrong.append(f"{expected.name}: strangers in it: {strangers}")
+        if story.event != expected.events[0]:
+            wrong.append(f"{expected.name}: event {story.event}, expected {expected.events[0]}: {story.event_line}")
+        told = Counter(alert.change for alert in alerts if alert.story == story_id)
+        wrong.extend(f"{expected.name}: {kind} told {told[kind]} times: {dict(told)}" for kind in expected.alerts if told[kind] != 1)
+        wrong.extend(f"{expected.name}: {kind} told, unexpected" for kind in set(told) - {*expected.alerts, *expected.may})
+    silent = {article.slug for article in script.articles if article.role == "none"}
+    wrong.extend(f"{slug}: became news: {stories[story_of[slug]].event_line}" for slug in silent & set(story_of))
+    wrong.extend(f"alert from {alert.title!r}, which tells nothing" for alert in alerts if slugs[alert.url or ""] in silent)
+    assert not wrong, "\n".join(wrong)
+    assert {alert.realm for alert in alerts} == {"sample"}
 
 
 def test_killed_ten_times_every_alert_is_archived_once(tmp_path: Path) -> None:
