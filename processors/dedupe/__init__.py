@@ -17,7 +17,7 @@ from tumen.topics import ARTICLES, UNIQUE
 from processors.dedupe.compare import PARTIAL, Overlap, overlap
 from processors.dedupe.memory import Memory, Record, Remembered, Verdict
 from processors.dedupe.pages import outlet, page_key
-from processors.dedupe.sketch import FEWEST, Sketch, sentences_of, sketch, tokens_of
+from processors.dedupe.sketch import FEWEST, Sketch, sentences_of, sketch_of, tokens_of
 
 SPEC = StageSpec(reads=(ARTICLES,), writes=(UNIQUE,), reasons=("unchanged", "older_version"))
 
@@ -141,7 +141,7 @@ def _copy(rule: str, of: Record, shares: Overlap, credited: str | None, memory: 
 
 
 def _read(article: Article) -> _Read:
-    made = sketch(article.text or article.title)
+    made = sketch_of(article.text or article.title)
     if len(made.shingles) >= FEWEST:
         same = made.same
     else:

@@ -1,7 +1,7 @@
 """What is compared of a text: its shingles in order, a MinHash signature of them, and anchors for what two texts share in part.
 
-Words are compared in threes; letters of scripts that write no spaces in fives.  Case, accents, punctuation and the form of digits do
-not count.  The signature (Broder 1997, computed by rensa) finds texts that are alike as wholes; the anchors find a text inside another:
+Words are compared in threes; letters of scripts that write no spaces in fives.  Case, punctuation and the forms of letters and digits
+do not count.  The signature (Broder 1997, computed by rensa) finds texts that are alike as wholes; the anchors find a text inside another:
 they are chosen by winnowing (Schleimer, Wilkerson and Aiken 2003), so any run of `GUARANTEED` unchanged tokens that two texts share is
 found, wherever it stands in them.
 """
@@ -28,29 +28,25 @@ MOST_TOKENS, _MOST_CHARACTERS = 6_000, 100_000
 #: a text of fewer shingles is a headline or a line: only the same words make it the same
 FEWEST = 12
 
-_MARKS = "".join(
-    chr(code) for start, end in ((0x900, 0x1100), (0x1700, 0x1C80)) for code in range(start, end) if unicodedata.category(chr(code)) == "Mc"
-)
+# vowel signs and the like, which are no letters to `re` and belong to the word they stand in
+_MARKS = "".join(chr(code) for code in range(0x300, 0x1C80) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
 # Thai to Burmese, Khmer, kana, Han
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _TOKEN = re.compile(f"[{_SPACELESS}]|(?:[^\\W_{_SPACELESS}]|[{_MARKS}])+")
 _ONE = re.compile(f"[{_SPACELESS}]")
-#: accents go, digits of every script become 0 to 9
-_FOLDED = {
-    code: str(unicodedata.digit(chr(code))) if category == "Nd" else None
-    for code in range(0x300, 0x10000)
-    if (category := unicodedata.category(chr(code))) in ("Mn", "Nd")
-}
+_DIGITS = {code: str(unicodedata.digit(chr(code))) for code in range(0x660, 0x1A9A) if unicodedata.category(chr(code)) == "Nd"}
+_DIGIT = re.compile(f"[{''.join(map(chr, _DIGITS))}]")
 _SENTENCE = re.compile(r"[^.!?。！？…؟।\n]+[.!?。！？…؟।]*")
 
 Hashes = npt.NDArray[np.uint32]
 
 
 def fold(text: str) -> str:
-    """Without what does not make a text another: case, accents, forms of letters and digits."""
+    """Without what does not make a text another: case, and the forms of letters and digits."""
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKD", text).translate(_FOLDED).casefold()
+    text = unicodedata.normalize("NFKC", text).casefold()
+    return text.translate(_DIGITS) if _DIGIT.search(text) else text
 
 
 def tokens_of(text: str) -> list[str]:
@@ -110,7 +106,7 @@ class Sketch:
         return tuple(int(value) >> 24 for value in np.unique(smallest))
 
 
-def sketch(text: str) -> Sketch:
+def sketch_of(text: str) -> Sketch:
     """The sketch of an article's text."""
     tokens: list[str] = []
     sentences = []
