@@ -169,7 +169,9 @@ class Wording:
                 continue
             if hit.kind == "office":
                 spans.append((hit.start, hit.end, hit.entity.name, False))
-            elif hit.kind in ("name", "weak") and text[hit.start].isupper():
+            elif hit.kind == "weak" and hit.entity.kind == "person" and text[hit.start].isupper():
+                spans.append((hit.start, hit.end, text[hit.start : hit.end], True))  # a surname that may be anybody's stays as it is
+            elif hit.kind == "name" and text[hit.start].isupper():
                 spans.append((hit.start, hit.end, _english(hit, text), hit.entity.kind != "organisation"))
         return sorted(spans)
 
@@ -182,11 +184,9 @@ def _english(hit: Hit, text: str) -> str:
     """The entity in English, a surname as a surname: of a person's English names the first of as many words as the text has."""
     if hit.entity.kind != "person":
         return hit.entity.name
-    written = text[hit.start : hit.end]
+    words = len(text[hit.start : hit.end].split())
     names = (hit.entity.name, *hit.entity.aliases.get("en", ()))
-    if hit.kind == "weak":
-        return written
-    return next((name for name in names if len(name.split()) == len(written.split())), hit.entity.name)
+    return next((name for name in names if len(name.split()) == words), hit.entity.name)
 
 
 def _numbers(text: str) -> Counter[str]:
