@@ -54,6 +54,8 @@ def verdict(item: Item, watch: Watch) -> tuple[Why | None, str]:
     text = searched(item)
     if not text.strip():
         return None, EMPTY
+    if not watch.may_name(text, "dprk"):  # nearly all of the world's news
+        return None, NEITHER
     named: dict[str, Hit] = {}  # by side: by a name of its own
     hinted: dict[str, Hit] = {}  # by side: by what may stand for it
     for hit in watch.find(text):

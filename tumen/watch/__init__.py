@@ -11,7 +11,7 @@ from pathlib import Path
 from tumen.errors import ConfigError
 from tumen.messages import EventType, PartialDate
 from tumen.watch.cues import Cues, EventInfo, load_cues, load_events
-from tumen.watch.entities import Entity, Office, Role, Side, Tenure
+from tumen.watch.entities import Entity, Office, Role, Side, SideId, Tenure
 from tumen.watch.find import Finder, Hit
 from tumen.watch.reading import load_names
 
@@ -35,6 +35,10 @@ class Watch:
     def find(self, text: str, language: str | None = None) -> list[Hit]:
         """Where which entity is named, in the order of the text; `language` None asks all languages at once.  See `Finder.find`."""
         return self.finder.find(text, language)
+
+    def may_name(self, text: str, side: SideId) -> bool:
+        """False if nothing in `text` can name this side, in any language: quicker than `find`, and never False where that finds it."""
+        return self.finder.may_name(text, side)
 
     def holder(self, office_id: str, on: PartialDate | None) -> Entity | None:
         """Who held the office then; `on` None (or without a year) asks for the last one known.

@@ -3,6 +3,7 @@
 In a watch file an alias may carry
 
 - ``{a,b,}``  alternatives: "Коре{я,и,ю,ей}", "{il ,}Cremlino"; several in one alias multiply, and they nest;
+- ``<a,b>``    alternatives that go together, as cases do: "Иван<,а,у> Петров<,а,у>" are three aliases, not nine;
 - ``=Mosca``  its capitals matter: a fly is no capital city (a text in capitals throughout counts);
 - ``nordkorean*``  the word may go on: inflections and compounds;
 - ``|북|``  its edge must be the edge of a word, in scripts that are written without spaces (a particle of the language may follow).
@@ -20,6 +21,9 @@ from typing import Literal, NamedTuple
 Edge = Literal["none", "word", "particle", "open"]
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
+_UNSEGMENTED = re.compile("[\u1100-\u11ff\u3005\u3040-\u9fff\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]")
+_MARK = re.compile(r"[{}*|=]")
+_AGREEING = re.compile(r"<([^<>]*)>")
 _GLUED = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]+|(?<= ) +")
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\u2064\ufe0e\ufe0f\ufeff"
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
@@ -31,6 +35,9 @@ _SAME = (
     ("ё", "е"),
 )
 _ASCII = (("-", " "), ("`", "'"))
+_USUAL = str.maketrans(
+    {**dict(_SAME), **dict.fromkeys(_INVISIBLE, ""), **dict.fromkeys(_BLANKS, " ")}
+)  # what `fold` does, for a short text
 
 
 class Alias(NamedTuple):
@@ -87,12 +94,9 @@ def _clusters(text: str) -> list[int]:
     return [*starts, len(text)]
 
 
-_UNSEGMENTED = re.compile("[\u1100-\u11ff\u3005\u3040-\u9fff\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]")
-
-
 def unsegmented(char: str) -> bool:
-    """A character of a script that puts no spaces between words, or (Korean) glues particles to them."""
-    return _UNSEGMENTED.match(char) is not None
+    """A letter of a script that puts no spaces between words, or (Korean) glues particles to them: Hangul, Han, kana, bopomofo."""
+    return char >= "\u1100" and _UNSEGMENTED.match(char) is not None
 
 
 def wordy(char: str) -> bool:
@@ -101,17 +105,28 @@ def wordy(char: str) -> bool:
 
 
 def expand(expression: str) -> list[str]:
-    """Every choice of the alternatives in braces, inner ones first."""
+    """Every choice of the alternatives, inner braces first.  Raises `ValueError` where alternatives that go together differ in number."""
     inner = _BRACES.search(expression)
     if inner is None:
-        return [expression]
+        return _agreeing(expression)
     before, after = expression[: inner.start()], expression[inner.end() :]
     return list(dict.fromkeys(one for choice in inner[1].split(",") for one in expand(before + choice + after)))
 
 
+def _agreeing(expression: str) -> list[str]:
+    parts = _AGREEING.split(expression)
+    groups = [part.split(",") for part in parts[1::2]]
+    if len({len(group) for group in groups}) > 1:
+        raise ValueError("alternatives in < > go together: expected the same number in each")
+    plain = parts[::2]
+    if not groups:
+        return plain
+    return ["".join(itertools.chain(*zip(plain, (*choice, ""), strict=True))) for choice in zip(*groups, strict=True)]
+
+
 def parse(expression: str) -> list[Alias]:
     """All aliases that one expression of a watch file stands for.  Raises `ValueError` if it stands for nothing that can be searched."""
-    if expression.count("{") != expression.count("}"):
+    if expression.count("{") != expression.count("}") or expression.count("<") != expression.count(">"):
         raise ValueError("braces do not match")
     return list(dict.fromkeys(_parse_one(choice) for choice in expand(expression)))
 
@@ -121,10 +136,10 @@ def _parse_one(written: str) -> Alias:
     body = written.removeprefix("=").removesuffix("*")
     bars = body.startswith("|"), body.endswith("|")
     body = " ".join(unicodedata.normalize("NFC", body.strip("|")).split())
-    key = " ".join(fold(body).text.split())
+    key = " ".join(body.lower().translate(_USUAL).split())
     if not key:
         raise ValueError("empty alias")
-    if any(mark in key for mark in "{}*|="):
+    if _MARK.search(key):
         raise ValueError("a mark ({ } * | =) where none belongs")
     left: Edge = "word" if bars[0] or wordy(key[0]) else "none"
     right: Edge = "word" if bars[1] or wordy(key[-1]) else "none"
