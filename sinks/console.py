@@ -75,7 +75,8 @@ def render(alert: Alert, attempt: Attempt, *, width: int = 100, colour: bool = F
     paper = StringIO()
     console = Console(file=paper, width=width, force_terminal=colour, color_system="256" if colour else None, emoji=False, markup=False)
     console.print(card)
-    return paper.getvalue().rstrip("\n")
+    # below the card and in one piece, however long: a terminal opens it, a mouse copies it
+    return paper.getvalue().rstrip("\n") + (f"\n  {telling.link}" if telling.link else "")
 
 
 def _lines(telling: Telling) -> list[RenderableType]:
@@ -94,5 +95,6 @@ def _lines(telling: Telling) -> list[RenderableType]:
     lines.append(Text(" · ".join(f"{label}: {value}" for label, value in telling.facts)))
     for flag in telling.flags:
         lines.append(Text(f"! {flag}", style="yellow"))
-    lines.append(Text(telling.link or telling.source, style="underline" if telling.link else "", overflow="fold"))
+    if not telling.link:
+        lines.append(Text(telling.source, overflow="fold"))
     return lines
