@@ -101,12 +101,12 @@ def judge(read: _Read, memory: Memory, known: Remembered | None) -> Verdict:
         return _copy("same_text", same.record, Overlap(1.0, 1.0), credited, memory)
     compared = []
     for number in memory.alike(read.sketch, below, _COMPARED):
-        compared.append((overlap(read.sketch.shingles, memory.shingles(number)), number))
+        compared.append((overlap(read.sketch, memory.shingles(number)), number))
         if compared[-1][0].mine >= 1 - _AS_GOOD:
             break  # nothing to speak of is left to be found elsewhere
     page = earlier(memory.holder("url", read.page))
     if page is not None:
-        shares = overlap(read.sketch.shingles, memory.shingles(page.number))
+        shares = overlap(read.sketch, memory.shingles(page.number))
         if shares.most >= _ONE_PAGE or _title(read.article) == page.record.title:
             return _copy("same_url", page.record, shares, credited, memory)
     best = max((shares.most for shares, _ in compared), default=0.0)

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import NamedTuple
 
-from processors.dedupe.sketch import FEWEST, Hashes
+from processors.dedupe.sketch import FEWEST, Hashes, Sketch
 
 _BLOCK = 16
 #: a block of shingles is taken over when this share of it stands in the other text: letters read wrong and words changed break
@@ -30,15 +30,18 @@ class Overlap(NamedTuple):
         return self.most >= COPY
 
 
-def overlap(mine: Hashes, theirs: Hashes) -> Overlap:
-    """The shares of blocks that are taken over, one way and the other."""
-    if len(mine) < FEWEST or len(theirs) < FEWEST:
+def overlap(mine: Sketch, theirs: Hashes) -> Overlap:
+    """The shares of blocks that are taken over, one way and the other; nothing where neither can come to `PARTIAL`."""
+    here, there = mine.shingle_list, theirs.tolist()
+    shorter = min(len(here), len(there))
+    others = frozenset(there)
+    common = len(mine.shingle_set & others)
+    if shorter < FEWEST or common < PARTIAL * _TAKEN * shorter:
         return Overlap(0.0, 0.0)
-    here, there = mine.tolist(), theirs.tolist()
-    return Overlap(_share(here, set(there)), _share(there, set(here)))
+    return Overlap(_share(here, others), _share(there, mine.shingle_set))
 
 
-def _share(shingles: list[int], other: set[int]) -> float:
+def _share(shingles: list[int], other: frozenset[int]) -> float:
     """The share of the text in blocks that are taken over; the last block is as long as the others and may overlap its neighbour."""
     found = [shingle in other for shingle in shingles]
     count = len(found)

@@ -66,7 +66,7 @@ class Remembered(NamedTuple):
     record: Record
 
 
-class _Sketch(NamedTuple):
+class Stored(NamedTuple):
     """A sketch as it is kept: four sizes, then what they measure."""
 
     sentences: Hashes
@@ -79,7 +79,7 @@ class _Sketch(NamedTuple):
         return b"".join((*parts, self.bands.tobytes(), self.anchors.tobytes()))
 
     @classmethod
-    def unpacked(cls, raw: bytes) -> "_Sketch":
+    def unpacked(cls, raw: bytes) -> "Stored":
         sentences, shingles, bands, anchors = unpacked(raw, 0, 4).tolist()
         numbers = np.frombuffer(raw, dtype="<u8", count=bands + anchors, offset=16 + 4 * (sentences + shingles))
         return cls(unpacked(raw, 16, sentences), unpacked(raw, 16 + 4 * sentences, shingles), numbers[:bands], numbers[bands:])
@@ -92,10 +92,11 @@ class _Meta(Frozen):
 
 
 class Memory:
-    """One message's view of what is remembered."""
+    """One message's view of what is remembered.  Pointers that were looked up are kept at hand for the same message."""
 
     def __init__(self, state: State, days: float, most: int) -> None:
         self._state, self._days, self._most = state, days, most
+        self._at_hand: dict[str, bytes] = {}
         raw = state.get("meta")
         self._meta = _Meta.model_validate_json(raw) if raw is not None else _Meta()
 
@@ -120,7 +121,8 @@ class Memory:
         """The numbers of articles that share bands or anchors with a sketch, those that share most first; only below `below`."""
         found: Counter[int] = Counter()
         for pointer in _pointers(sketch.bands, sketch.anchors):
-            found.update(self._pointed(pointer))
+            numbers = self._numbers(pointer)
+            found.update(struct.unpack(f"<{len(numbers) // 4}I", numbers))
         ranked = sorted((-count, number) for number, count in found.items() if below is None or number < below)
         return [number for _, number in ranked[:most]]
 
@@ -159,8 +161,8 @@ class Memory:
         self._state.put(f"art/{number:010}", record.model_dump_json(exclude_defaults=True).encode())
         bands, anchors = (sketch.bands, sketch.anchors) if indexed else ((), ())
         for pointer in _pointers(bands, anchors):
-            self._state.put(pointer, ((self._state.get(pointer) or b"") + raw)[-4 * _SHARED :])
-        kept = _Sketch(packed_numbers(sketch.sentences), sketch.shingles, np.array(bands, dtype="<u8"), np.array(anchors, dtype="<u8"))
+            self._point(pointer, (self._numbers(pointer) + raw)[-4 * _SHARED :])
+        kept = Stored(packed_numbers(sketch.sentences), sketch.shingles, np.array(bands, dtype="<u8"), np.array(anchors, dtype="<u8"))
         self._state.put(f"ske/{number:010}", kept.packed())
 
     def _forget(self, known: Remembered) -> None:
@@ -171,22 +173,29 @@ class Memory:
                 self._state.delete(f"{claim}/{key}")
         sketch = self._sketch(number)
         for pointer in _pointers(sketch.bands.tolist(), sketch.anchors.tolist()):
-            left = b"".join(one.to_bytes(4, "little") for one in self._pointed(pointer) if one != number)
-            if left:
-                self._state.put(pointer, left)
-            else:
-                self._state.delete(pointer)
+            numbers = self._numbers(pointer)
+            self._point(pointer, b"".join(numbers[at : at + 4] for at in range(0, len(numbers), 4) if numbers[at : at + 4] != raw))
         self._state.delete(f"art/{number:010}")
         self._state.delete(f"ske/{number:010}")
 
-    def _sketch(self, number: int) -> _Sketch:
+    def _sketch(self, number: int) -> Stored:
         raw = self._state.get(f"ske/{number:010}")
         assert raw is not None, f"article {number} has a record and no sketch"
-        return _Sketch.unpacked(raw)
+        return Stored.unpacked(raw)
 
-    def _pointed(self, pointer: str) -> tuple[int, ...]:
-        raw = self._state.get(pointer)
-        return () if raw is None else struct.unpack(f"<{len(raw) // 4}I", raw)
+    def _numbers(self, pointer: str) -> bytes:
+        """The numbers of the articles that a pointer leads to, 4 bytes each."""
+        numbers = self._at_hand.get(pointer)
+        if numbers is None:
+            numbers = self._at_hand[pointer] = self._state.get(pointer) or b""
+        return numbers
+
+    def _point(self, pointer: str, numbers: bytes) -> None:
+        self._at_hand[pointer] = numbers
+        if numbers:
+            self._state.put(pointer, numbers)
+        else:
+            self._state.delete(pointer)
 
     def _write(self, meta: _Meta) -> None:
         self._meta = meta

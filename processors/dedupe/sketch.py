@@ -85,6 +85,15 @@ class Sketch:
         return (self._shingles >> np.uint64(32)).astype(np.uint32)
 
     @cached_property
+    def shingle_list(self) -> list[int]:
+        numbers: list[int] = self.shingles.tolist()
+        return numbers
+
+    @cached_property
+    def shingle_set(self) -> frozenset[int]:
+        return frozenset(self.shingle_list)
+
+    @cached_property
     def bands(self) -> tuple[int, ...]:
         """The signature cut into `BANDS` numbers of 40 bits; none for a text of fewer than `FEWEST` shingles."""
         if len(self.shingles) < FEWEST:
