@@ -1,4 +1,7 @@
-"""What has been told and what is known, as a SQLite file for queries: tables alerts, stories, articles, mentions (README shows queries).
+"""What has been told and what is known, as a SQLite file for queries: tables alerts, stories, articles, mentions.
+
+    SELECT seen_at, event_line, title_english FROM alerts WHERE event='arms' AND stance='alleged' ORDER BY seen_at;
+    SELECT at, number, item, says FROM mentions WHERE number IS NOT NULL;
 
 Idempotent by id: an alert is there exactly once however often it is delivered, a story in its newest version.  Lists are JSON columns
 (SQLite's ``json_each`` opens them); `message` is the whole message, as it was on the bus.
@@ -16,7 +19,8 @@ import apsw
 
 from tumen.errors import Refused, Unavailable
 from tumen.messages import Alert, Frozen, Mention, Story
-from tumen.stage import Attempt, Kit, Sink, SinkSpec
+from tumen.settings import Settings
+from tumen.stage import Attempt, Finding, Kit, Sink, SinkSpec
 from tumen.topics import ALERTS, STORIES
 
 SPEC = SinkSpec(reads=(STORIES, ALERTS))
@@ -57,6 +61,18 @@ def build(config: Config, kit: Kit) -> Sink:  # noqa: ARG001 - every node is bui
     """Raises `Refused` for a file that is corrupt, of a newer Tumen, or not an archive; it is never touched then."""
     archive = Archive(kit.data / FILE, kit.now)
     return Sink(archive.deliver, close=archive.close)
+
+
+def doctor(settings: Settings) -> Iterable[Finding]:
+    """What `tumen doctor` says of the archive."""
+    path = settings.data / FILE
+    if not path.exists():
+        return [Finding("archive", "ok", f"{path} will be made by the first alert")]
+    try:
+        _opened(path).close()
+    except Refused as error:
+        return [Finding("archive", "broken", str(error))]
+    return [Finding("archive", "ok", f"{path}, {path.stat().st_size / 1e6:.1f} MB")]
 
 
 class Archive:

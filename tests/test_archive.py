@@ -137,7 +137,14 @@ def test_a_file_that_is_not_ours_or_not_whole_is_refused_and_left_alone(tmp_path
     before = path.read_bytes()
     with pytest.raises(Refused, match=says):
         archive.build(archive.Config(), kit(tmp_path))
+    assert [finding.state for finding in archive.doctor(kit(tmp_path).settings)] == ["broken"]
     assert path.read_bytes() == before
+
+
+def test_the_doctor_is_content_with_an_archive_and_with_none(tmp_path: Path) -> None:
+    assert [finding.state for finding in archive.doctor(kit(tmp_path).settings)] == ["ok"]
+    put(tmp_path, alert())
+    assert [finding.state for finding in archive.doctor(kit(tmp_path).settings)] == ["ok"]
 
 
 def test_a_half_made_file_of_a_process_that_died_is_no_obstacle(tmp_path: Path) -> None:

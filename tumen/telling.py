@@ -26,13 +26,20 @@ STANCES = {
     "negated": "said not to have happened",
 }
 DIRECTIONS = {"to_russia": "towards Russia", "to_dprk": "towards the DPRK", "mutual": "mutual", "none": ""}
+#: what a reader must know before trusting it; "" is for us, not for a reader
 FLAGS = {
     "untranslated": "not translated: the original text is shown",
-    "backlog": "was there when its feed was first read",
+    "no_engine": "no translation engine for this language is installed",
+    "partial": "translated in part",
+    "title_untranslated": "the title is not translated",
+    "names_differ": "a name in the translation differs from the original",
+    "numbers_differ": "a number in the translation differs from the original",
     "fragment": "from the feed's summary, not the whole article",
     "truncated": "the article was cut: too long",
     "published_inferred": "the date was inferred from the page",
     "test": "a test of the way to you: this is not news",
+    "backlog": "",
+    "title_from_text": "",
 }
 _FUTURE = timedelta(days=1)  # a date further ahead than time zones explain is no date
 _LONGEST_LINK = 2000
@@ -119,7 +126,7 @@ def tell(alert: Alert, attempt: Attempt) -> Telling:
         title_english=english if english and english != title else None,
         quotes=_quotes(alert),
         facts=tuple((label, value) for label, value in _facts(alert) if value),
-        flags=tuple(FLAGS.get(flag, plain(flag).replace("_", " ")) for flag in alert.flags),
+        flags=tuple(filter(None, (FLAGS.get(flag, plain(flag).replace("_", " ")) for flag in alert.flags))),
         link=safe_link(alert.url),
         source=_source(alert),
     )
