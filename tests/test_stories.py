@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processors.stories import Config, make_stage
+from processors.stories import Config, Names, make_stage, names_of
 from processors.stories.conflicts import conflicts
 from processors.stories.dates import gap, parts
 from processors.stories.memory import MAX_CANDIDATES, Memory
@@ -39,6 +39,7 @@ from tumen.stage import Drop, Emit
 from tumen.state import Nothing, Overlay
 from tumen.testing import CRASH, drive
 from tumen.topics import ALERTS, STORIES, TAGGED
+from tumen.watch import load_watch
 
 NOW = datetime(2024, 9, 14, 6, 0, tzinfo=UTC)
 GOLDEN = Path(__file__).parent / "golden" / "stories"
@@ -52,6 +53,7 @@ NO_KWANG_CHOL = Actor(name="No Kwang Chol", qid="Q56259577", side="dprk", kind="
 RUSSIA = Actor(name="Russia", qid="Q159", side="russia")
 DPRK = Actor(name="North Korea", qid="Q423", side="dprk")
 STATES = (RUSSIA, DPRK)
+NAMES = Names(leaders=frozenset({"Q7747", "Q56226"}), broad=frozenset({"russia", "north korea", "the far east"}))
 
 
 def mention(article: str, event: str, text: str, start: int = 0, **more: Any) -> Mention:
@@ -117,7 +119,7 @@ class Desk:
     """A stage and its memory: what it published, what it dropped."""
 
     def __init__(self, **config: Any) -> None:
-        self.stage, self.state = make_stage(Config(**config)), Overlay(Nothing())
+        self.stage, self.state = make_stage(Config(**config), NAMES), Overlay(Nothing())
         self.stories: list[Story] = []
         self.alerts: list[Alert] = []
         self.drops: list[str] = []
@@ -210,10 +212,37 @@ def test_meeting_the_host_and_his_minister_is_one_visit() -> None:
 
 
 def test_leaders_alone_and_no_date_are_not_enough() -> None:
-    first = visit("herald", "They met.", actors=(PUTIN, KIM), when=None, place=None, published=None)
-    second = visit("courier", "Un altro vertice.", actors=(PUTIN, KIM), when=None, place=None, published=None, language="it")
-    desk = Desk().take(first, second)
-    assert desk.home(first) != desk.home(second)
+    undated = {"actors": (PUTIN, KIM), "when": None, "place": None, "published": None}
+    first, second = visit("herald", "They met.", **undated), visit("courier", "Un altro vertice.", language="it", **undated)
+    old = visit("post", "Another summit was held.", flags=("backlog",), **undated)
+    desk = Desk().take(first, second, old)
+    assert desk.home(first) == desk.home(second) != desk.home(old)  # two that come in on one day: the day says it
+
+
+def test_a_region_contradicts_no_city_and_another_city_does() -> None:
+    city = visit("herald", actors=(PUTIN, KIM), place="Vladivostok")
+    region = visit("courier", "Kim and Putin talked.", actors=(PUTIN, KIM), place="the Far East")
+    other = visit("post", "Kim and Putin elsewhere.", actors=(PUTIN, KIM), place="Khabarovsk")
+    desk = Desk().take(city, region, other)
+    assert desk.home(city) == desk.home(region) != desk.home(other)
+
+
+def test_few_stories_need_less_to_be_told_apart_than_many() -> None:
+    """Two claims of one day, nothing else known: the same one if it is the only one of its kind, nobody's if there are two."""
+    eight = claim("herald", "Thousands of boxes were counted.", ("8,700 boxes", 8700, None, "boxes"))
+    rockets = claim("post", "Rockets were seen on a train.", ("450 rockets", 450, None, "rockets"))
+    vague = claim("gazzetta", "Partono munizioni.", None, language="it")
+    assert Desk().take(eight, vague).home(vague) == eight.mentions[0].id
+    desk = Desk().take(eight, rockets, vague)
+    assert len({desk.home(one) for one in (eight, rockets, vague)}) == 3
+
+
+def test_what_the_watch_says() -> None:
+    watch = load_watch(Path(__file__).resolve().parents[1] / "watches" / "russia-dprk")
+    names = names_of(watch)
+    assert {"Q7747", "Q56226"} == names.leaders
+    assert {"russia", "north korea", "primorye"} <= names.broad
+    assert "vladivostok" not in names.broad
 
 
 def claim(article: str, text: str, number: tuple[str, float, str | None, str | None] | None, **more: Any) -> Tagged:
@@ -534,7 +563,7 @@ SCENE: tuple[Tagged, ...] = (
 
 
 def node() -> Node:
-    return Node("stories", (TAGGED,), (STORIES, ALERTS), REASONS, make_stage(Config()))
+    return Node("stories", (TAGGED,), (STORIES, ALERTS), REASONS, make_stage(Config(), NAMES))
 
 
 def test_a_crash_at_any_statement_changes_nothing(tmp_path: Path) -> None:
@@ -603,7 +632,7 @@ class Counting(Overlay):
 
 
 def test_matching_does_not_read_every_story() -> None:
-    stage, state = make_stage(Config()), Counting(Nothing())
+    stage, state = make_stage(Config(), NAMES), Counting(Nothing())
     for number in range(360):
         day = datetime(2023, 1, 1, tzinfo=UTC) + timedelta(days=number)
         message = visit(
@@ -617,7 +646,7 @@ def test_matching_does_not_read_every_story() -> None:
 
 
 def test_old_stories_are_forgotten_by_ticks_and_their_articles_with_them(tmp_path: Path) -> None:
-    stage, state = make_stage(Config(keep_days=10)), Overlay(Nothing())
+    stage, state = make_stage(Config(keep_days=10), NAMES), Overlay(Nothing())
     assert stage.on_tick is not None
     list(stage.process(visit("herald"), state))
     list(stage.on_tick(NOW + timedelta(days=9), state))

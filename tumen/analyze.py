@@ -118,9 +118,8 @@ def _all(bus: EmbeddedBus, topic: Topic[Any]) -> list[Any]:
 
 
 def _stories(stories: Iterable[Story]) -> dict[str, str]:
-    """Mention id -> story id, as the newest version of each story has it."""
-    newest = {story.id: story for story in stories}
-    return {mention.id: story.id for story in newest.values() for mention in story.mentions}
+    """Mention id -> the story that had it last.  Every version is asked: a story of very many articles shows only some of them at a time."""
+    return {mention.id: story.id for story in stories for mention in story.mentions}
 
 
 def _clean_alone(item: Item, nodes: Sequence[Node]) -> tuple[Article | None, str | None]:

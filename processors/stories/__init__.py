@@ -6,18 +6,23 @@ speaks again.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from processors.stories.memory import Memory
 from processors.stories.policy import Rules
-from processors.stories.stage import REASONS, handle
+from processors.stories.signature import plain
+from processors.stories.stage import REASONS, Names, handle
 from tumen.messages import Tagged
 from tumen.stage import Kit, Out, Stage, StageSpec
 from tumen.state import State
 from tumen.topics import ALERTS, STORIES, TAGGED
 
-__all__ = ["SPEC", "Config", "build", "make_stage"]
+if TYPE_CHECKING:
+    from tumen.watch import Watch
+
+__all__ = ["SPEC", "Config", "Names", "build", "make_stage", "names_of"]
 
 SPEC = StageSpec(reads=(TAGGED,), writes=(STORIES, ALERTS), reasons=REASONS, ticks=True)
 
@@ -25,7 +30,7 @@ SPEC = StageSpec(reads=(TAGGED,), writes=(STORIES, ALERTS), reasons=REASONS, tic
 class Config(BaseModel):
     """`keep_days`, `max_stories`: a story that nothing has joined for so long, or that is the longest quiet of too many, is forgotten.
 
-    `tell_score`, `origins`, `a_day`: see `policy.Rules`.  `leaders`: QIDs of those who meet everybody.
+    `tell_score`, `origins`, `a_day`: see `policy.Rules`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,21 +40,28 @@ class Config(BaseModel):
     tell_score: float = Field(default=0.3, ge=0, le=1)
     origins: tuple[int, ...] = (3, 10)
     a_day: int = Field(default=4, ge=1)
-    leaders: tuple[str, ...] = ("Q7747", "Q56226")
 
 
-def build(config: Config, kit: Kit) -> Stage[Tagged]:  # noqa: ARG001 - every node is built with its kit
-    return make_stage(config)
+def build(config: Config, kit: Kit) -> Stage[Tagged]:
+    return make_stage(config, names_of(kit.watch))
 
 
-def make_stage(config: Config) -> Stage[Tagged]:
-    """The stage; it needs nothing but its settings."""
+def names_of(watch: "Watch") -> Names:
+    """Those who hold the highest office of a side meet everybody; a state or a region contradicts no city in it."""
+    heads = {office.id for office in watch.offices.values() if office.role == "head-of-state"}
+    return Names(
+        leaders=frozenset(e.qid or plain(e.name) for e in watch.entities if any(t.office in heads and not t.until for t in e.tenures)),
+        broad=frozenset(e.name.casefold() for e in watch.entities if e.kind == "state" or e.broad),
+    )
+
+
+def make_stage(config: Config, names: Names) -> Stage[Tagged]:
+    """The stage; it needs nothing but its settings and a few names."""
     rules = Rules(tell_score=config.tell_score, origins=config.origins, a_day=config.a_day)
-    leaders = frozenset(config.leaders)
 
     def process(message: Tagged, state: State) -> Iterable[Out]:
         memory = Memory(state)
-        outs = list(handle(message, memory, rules, leaders))
+        outs = list(handle(message, memory, rules, names))
         memory.trim(config.max_stories)
         return outs
 

@@ -4,16 +4,17 @@ Points for agreement, points off for contradiction; what one side does not know 
 its articles.  The weights were set by hand on labelled pages of one event in eleven languages, on their tags alone.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from processors.stories.dates import gap, parts, precise
 from processors.stories.model import Profile, Signature
+from processors.stories.timing import timing
 from tumen.messages import EventType
 
 E = EventType
 
 SAME = 3.5  # points from which two articles report one event
+RIVAL = 0.75  # a story that scores less than so much below the best is a rival to it
 
 #: Events that are facets of one another: a visit brings talks and a treaty, a shipment its know-how.
 FACETS = frozenset(
@@ -28,11 +29,11 @@ FACETS = frozenset(
     )
 )  # fmt: skip
 
-#: Events that happen on a day and in a place: another day is another one.
-ON_A_DAY = frozenset({E.VISIT, E.DIPLOMACY, E.TREATY, E.MILITARY, E.TRANSPORT, E.INCIDENT, E.SOCIETY})
+#: Events that happen in one city: another one is another event.
+IN_A_CITY = frozenset({E.VISIT, E.DIPLOMACY, E.TREATY, E.MILITARY})
 
 #: Rarely in the news: that two reports are of such an event says more.
-RARE = frozenset({E.TRANSPORT, E.SOCIETY, E.CYBER, E.ENERGY, E.LABOUR, E.FINANCE, E.INCIDENT, E.TRADE, E.TREATY})
+RARE = frozenset({E.TRANSPORT, E.CYBER, E.ENERGY, E.LABOUR, E.FINANCE, E.INCIDENT, E.TRADE, E.TREATY})
 
 
 class Point(NamedTuple):
@@ -67,7 +68,28 @@ def facets(one: EventType, other: EventType) -> bool:
 
 def score_story(new: Signature, profile: Profile, leaders: Collection[str]) -> Score:
     """The best score of `new` against any article of the story."""
-    return max((score(new, known, leaders) for known in profile.signatures), key=lambda found: found.total)
+    return max((score(new, known, leaders) for known in completed(profile.signatures)), key=lambda found: found.total)
+
+
+def completed(signatures: Sequence[Signature]) -> Iterator[Signature]:
+    """What an article leaves out its story knows: the city, the day and the people that its other articles name (the first to do so)."""
+    place = next((s.place for s in signatures if s.place), None)
+    when = next((s.when for s in signatures if s.when), None)
+    named = {side: [p for s in signatures for p in s.persons if p[0] == side] for side in ("russia", "dprk")}
+    for known in signatures:
+        sides = {side for side, _ in known.persons}
+        missing = [person for side, people in named.items() if side not in sides for person in people]
+        yield known.model_copy(
+            update={"place": known.place or place, "when": known.when or when, "persons": tuple(dict.fromkeys([*known.persons, *missing]))}
+        )
+
+
+def no_rival(best: Score, second: Score | None) -> Point:
+    """Where few stories are told, the only one of its kind on its day is the same one; where many are, more must speak for it."""
+    dated = any(point.name == "dates" and point.points > 0 for point in best.points)
+    contradicted = any(point.points < -0.25 for point in best.points)
+    clear = second is None or second.total <= best.total - RIVAL
+    return Point("no rival", 0.75 if dated and clear and not contradicted else 0.0)
 
 
 def score(new: Signature, known: Signature, leaders: Collection[str]) -> Score:
@@ -84,7 +106,7 @@ def score(new: Signature, known: Signature, leaders: Collection[str]) -> Score:
             *_persons(new, known, leaders),
             _others(new, known),
             _place(new, known),
-            _dates(new, known),
+            Point("dates", *timing(new, known)),
             _numbers(new, known),
             _title(new, known),
         )
@@ -95,7 +117,9 @@ def _event(new: Signature, known: Signature) -> Point:
     saw = new.event if new.event == known.event else f"{new.event}/{known.event}"
     if new.event == known.event:
         return Point("event", 2.0 if new.event in RARE else 1.5, saw)
-    if facets(new.event, known.event) or (new.event in known.events and known.event in new.events):
+    if new.event in known.events and known.event in new.events:
+        return Point("event", 1.25, saw)
+    if facets(new.event, known.event):
         return Point("event", 0.75, saw)
     return Point("event", VETO, saw)
 
@@ -141,8 +165,9 @@ def _persons(new: Signature, known: Signature, leaders: Collection[str]) -> Iter
 
 
 def _others(new: Signature, known: Signature) -> Point:
-    shared = set(new.others) & set(known.others)
-    return Point("third parties", 0.5 if shared else 0.0, ", ".join(sorted(shared)))
+    """Who else is named.  States comment on everything, organisations on less."""
+    states, shared = set(new.states) & set(known.states), set(new.others) & set(known.others)
+    return Point("third parties", 0.5 if shared else 0.25 if states else 0.0, ", ".join(sorted(shared | states)))
 
 
 def _place(new: Signature, known: Signature) -> Point:
@@ -150,47 +175,20 @@ def _place(new: Signature, known: Signature) -> Point:
         return Point("place", 0)
     if new.place.casefold() == known.place.casefold():
         return Point("place", 0.5, new.place)
-    return Point("place", -3.5 if new.event in ON_A_DAY else -0.5, f"{new.place}/{known.place}")
-
-
-def _dates(new: Signature, known: Signature) -> Point:
-    """The event's own dates if both are known; else one's date against the other's publication; else the two publications."""
-    one, other = parts(new.when), parts(known.when)
-    new_out, known_out = parts(new.published), parts(known.published)
-    if one and other:
-        found = _whens(new, gap(one, other), precise(one, other), f"{new.when}/{known.when}")
-        if found.points or precise(one, other) == "day":
-            return found
-    for when, stance, out, saw in ((one, new.stance, known_out, new.when), (other, known.stance, new_out, known.when)):
-        if when and out and when.day is not None and stance != "planned" and not (new_out and known_out):
-            return _reported(new, gap(when, out), f"{saw}, published {known.published or new.published}")
-    if new_out and known_out and precise(new_out, known_out) == "day":
-        return _published(gap(new_out, known_out), f"published {new.published}/{known.published}")
-    return Point("dates", 0)
-
-
-def _whens(new: Signature, days: int, precision: str, saw: str) -> Point:
-    if precision == "day":
-        points = 2.0 if days == 0 else 1.75 if days == 1 else 0.5 if days == 2 else -1.5 if days <= 7 else -4.0
-        return Point("dates", points if new.event in ON_A_DAY else max(points, -1.5), saw)
-    if days == 0:
-        return Point("dates", 0.25 if precision == "month" else 0.0, saw)
-    return Point("dates", -4.0 if new.event in ON_A_DAY and days > 7 else -1.0, saw)
-
-
-def _reported(new: Signature, days: int, saw: str) -> Point:
-    points = 1.0 if days <= 3 else 0.0 if days <= 7 else -1.5 if days <= 14 else -4.0
-    return Point("dates", points if new.event in ON_A_DAY else max(points, -1.5), saw)
-
-
-def _published(days: int, saw: str) -> Point:
-    return Point("dates", 1.0 if days <= 1 else 0.5 if days <= 3 else -0.5 if days <= 7 else -1.5 if days <= 14 else -4.0, saw)
+    return Point("place", -3.5 if new.event in IN_A_CITY else -0.5, f"{new.place}/{known.place}")
 
 
 def _numbers(new: Signature, known: Signature) -> Point:
-    """A number that both give: the more digits it has, the less likely by chance."""
-    shared = [number for number in new.numbers if any(alike(number, other) for other in known.numbers)]
-    return Point("numbers", min(2.5, sum(map(_weight, shared))), ", ".join(f"{number:g}" for number in shared))
+    """A number that both give: the more digits it has, the less likely by chance.  One that both give in passing counts half."""
+    points, saw = 0.0, []
+    for number in new.numbers:
+        other = next((other for other in known.numbers if alike(number, other)), None)
+        if other is not None:
+            points += _weight(number) if number == new.number or other == known.number else _weight(number) / 2
+            saw.append(f"{number:g}")
+    if not saw and new.number is not None and known.number is not None:
+        return Point("numbers", -0.25, f"{new.number:g}/{known.number:g}")
+    return Point("numbers", min(2.5, points), ", ".join(saw))
 
 
 def alike(one: float, other: float) -> bool:

@@ -12,8 +12,9 @@ Side = Literal["russia", "dprk"]
 class Signature(Frozen):
     """What is known of the event that one article reports: all that matching looks at.
 
-    `persons`: (side, key) of the people named with it; a key is a QID, or a name where there is none.  `others`: keys of third parties
-    and organisations.  `words`: title words in the article's own language; `english`: those of its English title.
+    `persons`: (side, key) of the people named with it; a key is a QID, or a name where there is none.  `others`: keys of organisations,
+    `states`: of third states.  `number` is the main mention's.  `seen`: the day it came in, where nothing says
+    when it was published and it was no backlog.  `words`: title words in the article's own language; `english`: those of its English title.
     """
 
     article_id: str
@@ -23,9 +24,12 @@ class Signature(Frozen):
     stance: Stance
     persons: tuple[tuple[Side | None, str], ...] = ()
     others: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
     place: str | None = None
     when: PartialDate | None = None
     published: PartialDate | None = None
+    seen: PartialDate | None = None
+    number: float | None = None
     numbers: tuple[float, ...] = ()
     language: str | None = None
     words: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TypeVar
 
 from processors.stories.model import Part, Side, Signature
@@ -43,8 +43,8 @@ def fingerprint(tagged: Tagged) -> str:
     )
 
 
-def part_of(tagged: Tagged, main: Mention, mentions: Sequence[Mention]) -> Part:
-    """The part that `tagged` brings to the story of its `main` mention; `mentions` are the ones that belong to it."""
+def part_of(tagged: Tagged, main: Mention, mentions: Sequence[Mention], broad: Collection[str]) -> Part:
+    """The part that `tagged` brings to the story of its `main` mention; `mentions` are the ones that belong to it; `broad`: see `city`."""
     unique, article = tagged.unique, tagged.unique.article
     return Part(
         article=StoryArticle(
@@ -64,7 +64,7 @@ def part_of(tagged: Tagged, main: Mention, mentions: Sequence[Mention]) -> Part:
         outlet=outlet(unique),
         copy_=is_copy(unique),
         score=tagged.score,
-        signature=signature(tagged, main),
+        signature=signature(tagged, main, broad),
         mentions=tuple([main, *(m for m in mentions if m.id != main.id)][:MAX_MENTIONS]),
         main=main.id,
         prominent=tuple(m.id for m in mentions if m.id == main.id or is_prominent(m, len(article.lead))),
@@ -91,7 +91,7 @@ def english_title(tagged: Tagged) -> str | None:
     return tagged.translation.title if tagged.translation.engine != "none" and tagged.translation.title else None
 
 
-def signature(tagged: Tagged, main: Mention) -> Signature:
+def signature(tagged: Tagged, main: Mention, broad: Collection[str]) -> Signature:
     """What matching looks at.  Numbers and people of the other news mentions of the same event type count with those of the main one."""
     article = tagged.unique.article
     news = [m for m in tagged.mentions if m.role == "news"]
@@ -103,18 +103,21 @@ def signature(tagged: Tagged, main: Mention) -> Signature:
         direction=main.direction,
         stance=main.stance,
         persons=persons(main.actors),
-        others=_unique(key_of(a) for a in main.actors if a.kind in ("organisation", "state") and a.side is None),
-        place=main.place,
+        others=_unique(key_of(a) for a in main.actors if a.kind == "organisation"),
+        states=_unique(key_of(a) for a in main.actors if a.kind == "state" and a.side is None),
+        place=city(main, broad),
         when=main.when.date if main.when else None,
         published=article.published,
-        numbers=tuple(dict.fromkeys(m.quantity.number for m in (*kin, *news) if m.quantity))[:MAX_NUMBERS],
+        seen=None if article.published or "backlog" in article.flags else f"{tagged.seen_at:%Y-%m-%d}",
+        number=main.quantity.number if main.quantity else None,
+        numbers=_unique(m.quantity.number for m in (*kin, *news) if m.quantity)[:MAX_NUMBERS],
         language=article.language,
         words=words(article.title),
         english=words(english_title(tagged) or ""),
     )
 
 
-def alone(mention: Mention, article_id: str) -> Signature:
+def alone(mention: Mention, article_id: str, broad: Collection[str]) -> Signature:
     """The signature of one mention by itself, as one that recalls another event has it."""
     return Signature(
         article_id=article_id,
@@ -123,10 +126,15 @@ def alone(mention: Mention, article_id: str) -> Signature:
         direction=mention.direction,
         stance=mention.stance,
         persons=persons(mention.actors),
-        place=mention.place,
+        place=city(mention, broad),
         when=mention.when.date if mention.when else None,
         numbers=(mention.quantity.number,) if mention.quantity else (),
     )
+
+
+def city(mention: Mention, broad: Collection[str]) -> str | None:
+    """Where it was, unless only the country or region is told (`broad` names those, case folded): that contradicts no city in it."""
+    return mention.place if mention.place and mention.place.casefold() not in broad else None
 
 
 def persons(actors: Iterable[Actor]) -> tuple[tuple[Side | None, str], ...]:
@@ -135,7 +143,12 @@ def persons(actors: Iterable[Actor]) -> tuple[tuple[Side | None, str], ...]:
 
 
 def key_of(actor: Actor) -> str:
-    return actor.qid or " ".join(unicodedata.normalize("NFKC", actor.name).casefold().split())
+    return actor.qid or plain(actor.name)
+
+
+def plain(name: str) -> str:
+    """A name as a key: case, width and spaces aside."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -1,11 +1,11 @@
 """One tagged article at a time: which story it belongs to, what that changes, and whether anybody is told."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from processors.stories.conflicts import conflicts
 from processors.stories.dates import parts
-from processors.stories.matching import SAME, Score, facets, score_story
+from processors.stories.matching import SAME, Score, facets, no_rival, score_story
 from processors.stories.memory import Memory
 from processors.stories.model import Notification, Part, Recall, Seen, Signature, StoryState
 from processors.stories.policy import Rules, decide
@@ -24,6 +24,13 @@ MAX_RECALLS = 20
 MAX_ORIGINS = 300
 
 
+class Names(NamedTuple):
+    """What matching must know of the watch: keys of the leaders, who meet everybody; names of countries and regions, case folded."""
+
+    leaders: frozenset[str] = frozenset()
+    broad: frozenset[str] = frozenset()
+
+
 class Choice(NamedTuple):
     """The story that an article goes to (None: one of its own), and why."""
 
@@ -31,10 +38,10 @@ class Choice(NamedTuple):
     why: Why
 
 
-def handle(tagged: Tagged, memory: Memory, rules: Rules, leaders: Collection[str]) -> Iterable[Out]:
+def handle(tagged: Tagged, memory: Memory, rules: Rules, names: Names) -> Iterable[Out]:
     """Everything that one tagged article causes.  The same content again causes nothing; new content of a known article replaces its part.
 
-    `leaders`: see `matching.score`.
+    `names`: what the watch says of people and places.
     """
     article_id = tagged.unique.article.id
     seen = memory.seen(article_id)
@@ -46,12 +53,12 @@ def handle(tagged: Tagged, memory: Memory, rules: Rules, leaders: Collection[str
         outs += _withdraw_recalls(article_id, seen, tagged, memory)
     story_id = seen.story if seen else None
     if main is not None:
-        story, found = _report(tagged, main, seen, memory, rules, leaders)
+        story, found = _report(tagged, main, seen, memory, rules, names)
         story_id = story.id
         outs += found
     elif story_id is not None:
         outs += _take_back(article_id, story_id, tagged, memory)
-    recalled = _recall(tagged, story_id, memory, leaders) if tagged.relevant else {}
+    recalled = _recall(tagged, story_id, memory, names) if tagged.relevant else {}
     outs += [Emit(STORIES, story_message(story, tagged, why)) for story, why in recalled.values()]
     if main is not None or recalled or seen is not None:
         memory.forget_article(article_id)
@@ -59,12 +66,10 @@ def handle(tagged: Tagged, memory: Memory, rules: Rules, leaders: Collection[str
     return outs or [Drop("no_news" if tagged.relevant else "irrelevant")]
 
 
-def _report(
-    tagged: Tagged, main: Mention, seen: Seen | None, memory: Memory, rules: Rules, leaders: Collection[str]
-) -> tuple[StoryState, list[Out]]:
+def _report(tagged: Tagged, main: Mention, seen: Seen | None, memory: Memory, rules: Rules, names: Names) -> tuple[StoryState, list[Out]]:
     """The article joins a story or opens one; its news is told if it is any."""
-    part = part_of(tagged, main, [m for m in tagged.mentions if _belongs(m, main)])
-    choice = _choose(tagged, part.signature, seen, memory, leaders)
+    part = part_of(tagged, main, [m for m in tagged.mentions if _belongs(m, main)], names.broad)
+    choice = _choose(tagged, part.signature, seen, memory, names)
     outs: list[Out] = []
     if seen is not None and seen.story is not None and (choice.story is None or choice.story.id != seen.story):
         outs += _take_back(tagged.unique.article.id, seen.story, tagged, memory)
@@ -87,13 +92,13 @@ def _belongs(mention: Mention, main: Mention) -> bool:
     return mention.id == main.id or (mention.role == "news" and facets(mention.event, main.event))
 
 
-def _choose(tagged: Tagged, signature: Signature, seen: Seen | None, memory: Memory, leaders: Collection[str]) -> Choice:
+def _choose(tagged: Tagged, signature: Signature, seen: Seen | None, memory: Memory, names: Names) -> Choice:
     """A copy goes where its original is; an edit stays unless it now tells of something else; the rest goes where it scores best."""
     unique = tagged.unique
     original = memory.seen(unique.copy_of) if unique.copy_of and is_copy(unique) else None
     if original is not None and original.story is not None:
         return Choice(memory.story(original.story), Why(stage="stories", rule="copy", cue=unique.copy_of or ""))
-    best: tuple[float, str, Score] | None = None
+    scored: list[tuple[float, str, Score]] = []
     for profile in memory.candidates(signature, tagged.realm, tagged.seen_at):
         others = tuple(s for s in profile.signatures if s.article_id != signature.article_id)
         own = seen is not None and seen.story == profile.id
@@ -101,13 +106,17 @@ def _choose(tagged: Tagged, signature: Signature, seen: Seen | None, memory: Mem
             return Choice(memory.story(profile.id), Why(stage="stories", rule="edited", cue="the only article of its story"))
         if not others:
             continue
-        found = score_story(signature, profile.model_copy(update={"signatures": others}), leaders)
-        rank = found.total + (STICKY if own else 0.0)
-        if best is None or (rank, profile.id) > best[:2]:
-            best = (rank, profile.id, found)
-    if best is not None and best[0] >= SAME:
-        return Choice(memory.story(best[1]), Why(stage="stories", rule="matched", cue=str(best[2])))
-    return Choice(None, Why(stage="stories", rule="new", cue=f"nearest: {best[2]}" if best and best[0] > 0 else "nothing like it"))
+        found = score_story(signature, profile.model_copy(update={"signatures": others}), names.leaders)
+        scored.append((found.total + (STICKY if own else 0.0), profile.id, found))
+    scored.sort(key=lambda one: one[:2], reverse=True)
+    if not scored or scored[0][0] <= 0:
+        return Choice(None, Why(stage="stories", rule="new", cue="nothing like it"))
+    rank, story_id, found = scored[0]
+    bonus = no_rival(found, scored[1][2] if len(scored) > 1 else None)
+    found = Score((*found.points, bonus))
+    if rank + bonus.points >= SAME:
+        return Choice(memory.story(story_id), Why(stage="stories", rule="matched", cue=str(found)))
+    return Choice(None, Why(stage="stories", rule="new", cue=f"nearest: {found}"))
 
 
 def _open(tagged: Tagged, part: Part, main: Mention) -> StoryState:
@@ -154,7 +163,7 @@ def _take_back(article_id: str, story_id: str, tagged: Tagged, memory: Memory) -
     return [Emit(STORIES, story_message(story, tagged, Why(stage="stories", rule="taken_back", cue=article_id)))]
 
 
-def _recall(tagged: Tagged, own: str | None, memory: Memory, leaders: Collection[str]) -> dict[str, tuple[StoryState, Why]]:
+def _recall(tagged: Tagged, own: str | None, memory: Memory, names: Names) -> dict[str, tuple[StoryState, Why]]:
     """What the article recalls is added to the stories that exist; a recollection that nothing dates is nobody's."""
     article_id = tagged.unique.article.id
     found: dict[str, tuple[StoryState, Why]] = {}
@@ -162,9 +171,9 @@ def _recall(tagged: Tagged, own: str | None, memory: Memory, leaders: Collection
         known = parts(mention.when.date) if mention.when else None
         if mention.role != "background" or known is None or known.month is None:
             continue
-        signature = alone(mention, article_id)
+        signature = alone(mention, article_id, names.broad)
         candidates = memory.candidates(signature, tagged.realm, tagged.seen_at)
-        scored = [(score_story(signature, profile, leaders), profile.id) for profile in candidates if profile.id != own]
+        scored = [(score_story(signature, profile, names.leaders), profile.id) for profile in candidates if profile.id != own]
         score, story_id = max(scored, key=lambda one: (one[0].total, one[1]), default=(Score(()), ""))
         story = found[story_id][0] if story_id in found else memory.story(story_id) if score.total >= SAME else None
         if score.total < SAME or story is None:

@@ -40,6 +40,7 @@ class Entity(Frozen):
     `stand_in`: beside the other side it may stand for its own (Kursk, a minister's surname).  Ukraine and the Donbas are stand-ins
     without a side: beside the DPRK they stand for Russia, in whose service a North Korean soldier is there.
     `both`: it is of one side and by what it is names the other too (an ambassador to it, a bridge between the two).
+    `broad`: a region or a peninsula, which holds cities: to name one of them contradicts nothing.
     `aliases`, `demonyms`, `metonyms`: what it is called, by language; `weak`: what needs context to mean it ("Kim", 北);
     `exclude`: longer strings that hold an alias and are not it (朝鲜日报, "montagnes russes").
     """
@@ -52,6 +53,7 @@ class Entity(Frozen):
     stand_in: bool = False
     both: bool = False
     agency: bool = False
+    broad: bool = False
     aliases: Words = Field(default_factory=dict)
     demonyms: Words = Field(default_factory=dict)
     metonyms: Words = Field(default_factory=dict)
