@@ -118,7 +118,7 @@ def _all(bus: EmbeddedBus, topic: Topic[Any]) -> list[Any]:
 
 
 def _stories(stories: Iterable[Story]) -> dict[str, str]:
-    """Mention id -> the story that had it last.  Every version is asked: a story of very many articles shows only some of them at a time."""
+    """Mention id -> the story that had it last.  Every version is asked: a story of very many articles shows only some of them."""
     return {mention.id: story.id for story in stories for mention in story.mentions}
 
 
