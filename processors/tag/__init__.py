@@ -1,0 +1,57 @@
+"""tag: a translated article -> its mentions: who, what, which way, how much, when, says who, asserted or denied.
+
+Read in the source language with the watch's names and the cue file of that language (`tumen.watch.cues`); the decisions are small linear
+models over classes of cues (`model`), so that a language is added with data alone.
+"""
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from processors.tag.mentions import judge
+from processors.tag.model import tag_model
+from processors.tag.reading import Reader
+from tumen.messages import Tagged, Translated, Why
+from tumen.stage import Emit, Kit, Out, Stage, StageSpec
+from tumen.state import State
+from tumen.topics import TAGGED, TRANSLATED
+
+SPEC = StageSpec(reads=(TRANSLATED,), writes=(TAGGED,))
+
+
+class Config(BaseModel):
+    """`max_chars`: more of an article's text is not read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_chars: int = Field(default=40_000, ge=1000)
+
+
+def build(config: Config, kit: Kit) -> Stage[Translated]:
+    """The stage.  An article in a language without a cue file is passed on without mentions, and says so."""
+    reader = Reader(kit.watch, kit.languages)
+
+    def process(message: Translated, state: State) -> Iterable[Out]:  # noqa: ARG001 - this stage remembers nothing
+        yield Emit(TAGGED, tagged(message, reader, config.max_chars))
+
+    return Stage(process)
+
+
+def tagged(message: Translated, reader: Reader, max_chars: int) -> Tagged:
+    """The article with its mentions."""
+    article = message.unique.article
+    envelope = {"id": message.id, "seen_at": message.seen_at, "trace": message.trace, "realm": message.realm}
+    if article.language is None or not reader.reads(article.language):
+        why = Why(stage="tag", rule="unknown_language", cue=article.language or "none")
+        return Tagged(**envelope, unique=message.unique, translation=message.translation, relevant=False, score=0.0, why=(why,))
+    reading = reader.read(article.title, article.text[:max_chars], article.language, article.published)
+    verdict = judge(reading, article.id, tag_model(), reader.watch, message.translation)
+    return Tagged(
+        **envelope,
+        unique=message.unique,
+        translation=message.translation,
+        mentions=verdict.mentions,
+        relevant=verdict.relevant,
+        score=verdict.score,
+        why=verdict.why,
+    )

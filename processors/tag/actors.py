@@ -1,0 +1,85 @@
+"""Who acts in a mention: people, offices, organisations and states, as the watch knows them; who is not named is taken from before.
+
+An office stands for who held it when the article appeared (Belousov in November 2024, Shoigu in 2023); without a date it stays an office.
+"""
+
+import re
+
+from processors.tag.lexicon import fold
+from processors.tag.reading import Reading, Sent
+from tumen.messages import Actor
+from tumen.watch import Entity, Hit, Watch
+
+MOST = 8
+_NAME = re.compile(r"(?:[A-ZÀ-ÖØ-ÞŚŁŻŹĆ][\w'’-]+|[А-ЯЁЄІЇҐ][а-яёєіїґ'’-]+)(?:\s+(?:[A-ZÀ-ÖØ-ÞŚŁŻŹĆ][\w'’.-]*|[А-ЯЁЄІЇҐ][а-яёєіїґ'’.-]*)){1,2}")  # noqa: RUF001
+_BESIDE = 3  # characters between an office and the name of its holder
+
+
+def actors_of(reading: Reading, index: int, watch: Watch, span: tuple[int, int] | None = None) -> list[Actor]:
+    """The actors of one sentence, people first; `span` keeps to a clause of it."""
+    sent = reading.sents[index]
+    found: dict[str, Actor] = {}
+    for hit in sent.hits:
+        if span is not None and not (span[0] <= hit.start < span[1]):
+            continue
+        for actor in _actors(sent, hit, reading.published, watch):
+            found.setdefault(actor.name, actor)
+    order = {"person": 0, "organisation": 1, "state": 2, "place": 3}
+    return sorted(found.values(), key=lambda actor: order[actor.kind])[:MOST]
+
+
+def _actors(sent: Sent, hit: Hit, published: str | None, watch: Watch) -> list[Actor]:
+    entity = hit.entity
+    if entity.agency or entity.kind == "place":
+        return []
+    if hit.kind != "office" and entity.id not in watch.offices:
+        if hit.kind == "weak" and entity.kind != "person":
+            return []
+        return [_actor(entity)]
+    named = _named_beside(sent, hit)
+    if named is not None:
+        return [named]
+    holder = watch.holder(entity.id, published) if entity.id in watch.offices else None
+    if holder is not None:
+        return [_actor(holder)]
+    return [Actor(name=entity.name, qid=entity.qid, side=entity.side, kind="person")]
+
+
+def _actor(entity: Entity) -> Actor:
+    return Actor(name=entity.name, qid=entity.qid, side=entity.side, kind=entity.kind)
+
+
+def _named_beside(sent: Sent, hit: Hit) -> Actor | None:
+    """The person named right after an office: one the watch knows, or an official it does not, kept as written."""
+    for other in sent.hits:
+        if other.entity.kind == "person" and other.entity.id != hit.entity.id and 0 <= other.start - hit.end <= _BESIDE:
+            return _actor(other.entity)
+    match = _NAME.match(sent.text, hit.end + len(sent.text[hit.end :]) - len(sent.text[hit.end :].lstrip(" ,")))
+    if match and not any(h.start < match.end() and match.start() < h.end for h in sent.hits):
+        return Actor(name=match.group(), side=hit.entity.side, kind="person")
+    return None
+
+
+def place_of(reading: Reading, index: int, watch: Watch) -> str | None:
+    """Where it happens: a place by name, or a capital that stands behind a word of place ("a Pyongyang")."""
+    sent = reading.sents[index]
+    for hit in sent.hits:
+        if hit.entity.kind == "place":
+            return hit.entity.name
+    for hit in sent.hits:
+        if hit.kind == "metonym":
+            near = [cue for cue in sent.cues if cue.kind in ("to", "from") and (0 <= hit.start - cue.end <= 2 or 0 <= cue.start - hit.end <= 1)]
+            if near or any(cue.kind == "visit_to" and cue.start <= hit.start <= cue.end + 1 for cue in sent.cues):
+                capital = CAPITALS.get(hit.entity.id)
+                if capital is not None and _is_capital(watch, hit, capital):
+                    return capital
+    return None
+
+
+CAPITALS = {"north-korea": "Pyongyang", "russia": "Moscow"}
+_KREMLIN = ("krem", "cremlin", "кремл", "크렘린", "クレムリン", "克里姆林", "克宫", "điện")
+
+
+def _is_capital(watch: Watch, hit: Hit, capital: str) -> bool:
+    """The Kremlin is no town."""
+    return not fold(hit.alias).startswith(_KREMLIN)

@@ -1,0 +1,254 @@
+"""A sentence that is about the relationship, asked on: which events it states, in which stance, in which direction; as numbers.
+
+Rows hold classes only (see `features`).  Rows of one event have a part shared by all events and a part of its own, so that a rare event
+learns from the frequent ones: `spread` puts a vector into the shared block, the block of its group, and the event's own few columns.
+"""
+
+import re
+
+import numpy as np
+
+from processors.tag.features import EVENTS, KINDS, Matrix, Vector, side
+from processors.tag.lexicon import Cue
+from processors.tag.reading import SOLID, Reading, Sent
+from processors.tag.says import Source, says
+from tumen.text.words import UNSPACED
+
+GROUPS: dict[str, int] = {
+    **dict.fromkeys(("arms", "technology", "energy", "trade", "finance", "cyber"), 0),
+    **dict.fromkeys(("troops", "labour"), 1),
+    **dict.fromkeys(("visit", "society", "transport", "incident"), 2),
+    **dict.fromkeys(("treaty", "military", "diplomacy", "sanctions"), 3),
+}
+VOICES = ("russia", "dprk", "third", "intelligence", "media", "none")
+STANCES = ("asserted", "alleged", "denied", "planned", "negated")
+DIRECTIONS = ("to_russia", "to_dprk", "mutual", "none")
+_CLAUSE = re.compile(r"[,;:()«»\"“”—–、，；]|\s-\s")  # noqa: RUF001
+
+
+# --- which events --------------------------------------------------------------------------------------------------------------
+
+
+def event_rows(reading: Reading, index: int) -> Matrix:
+    """16 rows, one an event: its words here, in the title, before, in the whole article; the other events' words."""
+    sent = reading.sents[index]
+    strong = counts(sent, "strong")
+    weak = counts(sent, "weak")
+    title = counts(reading.title, "strong") if reading.title is not None else np.zeros(len(EVENTS), dtype=np.float32)
+    before = counts(reading.sents[index - 1], "strong") if index else np.zeros(len(EVENTS), dtype=np.float32)
+    second = counts(reading.sents[index - 2], "strong") if index > 1 else np.zeros(len(EVENTS), dtype=np.float32)
+    whole = np.stack([counts(s, "strong") > 0 for s in reading.sents]).mean(0).astype(np.float32)
+    total, empty = float((strong > 0).sum()), float(strong.sum() == 0)
+    r, d = side(sent, "russia"), side(sent, "dprk")
+    stand = float(sent.names["russia:stand"] > 0 or sent.names["ukraine"] > 0)
+    rows = []
+    for number, event in enumerate(EVENTS):
+        own = [
+            min(strong[number], 1),
+            min(strong[number], 3) / 3,
+            min(weak[number], 1),
+            float(strong[number] > 0) / max(1.0, total),
+            title[number] > 0,
+            before[number] > 0,
+            second[number] > 0,
+            whole[number],
+            empty * float(title[number] > 0),
+            empty * float(before[number] > 0),
+            empty * whole[number],
+            empty * float(weak[number] > 0),
+            float(strong[number] > 0 and title[number] > 0),
+            float(strong[number] == strong.max() and strong[number] > 0),
+        ]
+        single = np.zeros((len(EVENTS), 9), dtype=np.float32)
+        single[number] = [
+            1.0, min(strong[number], 1), min(weak[number], 1), title[number] > 0, before[number] > 0, r * d, stand, d * (1 - r), empty,
+        ]
+        others = np.zeros((len(EVENTS), len(EVENTS)), dtype=np.float32)
+        others[number] = np.minimum(strong, 1)
+        kinds = np.zeros((len(EVENTS), len(_EVENT_KINDS)), dtype=np.float32)
+        kinds[number] = [float(sent.kinds[kind] > 0) for kind in _EVENT_KINDS]
+        rows.append(np.concatenate([np.array(own, dtype=np.float32), single.ravel(), 0.6 * others.ravel(), 0.5 * kinds.ravel()]))
+    return np.stack(rows)
+
+
+_EVENT_KINDS = ("give", "receive", "visit_to", "host", "mutual", "relation", "report", "pair", "continue", "denied", "planned", "tests", "war")
+
+
+def counts(sent: Sent, kind: str) -> Vector:
+    return np.array([sent.kinds[f"{kind}:{event}"] for event in EVENTS], dtype=np.float32)
+
+
+def with_carry(rows: Matrix, before: Vector, around: Vector) -> Matrix:
+    """The event rows with what the first model thought of the sentence before and of the article, for the second."""
+    empty = rows[:, 8:12].sum(1) > 0
+    more = np.stack([before, around, before * empty, around * empty], axis=1)
+    return np.hstack([rows, more.astype(np.float32)])
+
+
+# --- in which stance -----------------------------------------------------------------------------------------------------------
+
+
+def clause_of(sent: Sent, event: str) -> tuple[int, int]:
+    """The clause that holds the event's words; the whole sentence if they stand in several or in none."""
+    marks = [cue for cue in sent.cues if cue.kind == f"strong:{event}"] or [cue for cue in sent.cues if cue.kind == f"weak:{event}"]
+    if not marks:
+        return 0, len(sent.text)
+    bounds = [0, *(m.end() for m in _CLAUSE.finditer(sent.text)), len(sent.text)]
+    start = max(b for b in bounds if b <= marks[0].start)
+    end = min((b for b in bounds if b >= marks[-1].end), default=len(sent.text))
+    return (start, end) if marks[-1].end - start < 160 else (start, min((b for b in bounds if b >= marks[0].end), default=end))
+
+
+_STANCE_KINDS = (
+    "report source intelligence alleged conditional rumour unanswered confirmed denied negated negation planned future possible background give"
+    " receive visit_to host mutual pair continue"
+).split()
+
+
+def stance_row(reading: Reading, index: int, event: str) -> Vector:
+    """One row: the cues of the event's clause, of the sentence, of those around it and the title; whose word it is."""
+    sent = reading.sents[index]
+    start, end = clause_of(sent, event)
+    inside = [cue for cue in sent.cues if start <= cue.start < end]
+    near = {cue.kind for cue in inside}
+    before = reading.sents[index - 1] if index else None
+    source = voice_of(reading, index)
+    own_voice = voice_row(source)
+    r, d = side(sent, "russia"), side(sent, "dprk")
+    here = [float(sent.kinds[kind] > 0) for kind in _STANCE_KINDS]
+    there = [float(kind in near) for kind in _STANCE_KINDS]
+    title = reading.title
+    above = [float(title is not None and title.kinds[kind] > 0) for kind in _CONTEXT]
+    last = [float(before is not None and before.kinds[kind] > 0) for kind in _CONTEXT]
+    whole = [sum(s.kinds[kind] > 0 for s in reading.sents) / len(reading.sents) for kind in _CONTEXT]
+    denied, negation, planned = sent.has("denied"), sent.has("negation"), sent.has("planned", "future")
+    third = own_voice[2] or own_voice[3]
+    own = own_voice[0] or own_voice[1]
+    crossed = [
+        float(denied) * own,
+        float(denied) * third,
+        float(planned) * own,
+        float(planned) * third,
+        float(sent.has("report")) * third,
+        float(sent.has("report")) * own,
+        float(negation and sent.has("report")) * own,
+        float(negation and not sent.has("report")),
+        float(not sent.has("report", "alleged", "conditional", "planned", "future", "denied")),
+        float("future" in near and "report" not in near),
+        float(bool(reading.dates(index))),
+        float(_order(inside, "negation", f"strong:{event}")),
+        float(r == 0 and d == 0),
+        float(any(h.kind == "weak" for h in sent.hits)),
+        float("?" in sent.text or "？" in sent.text),  # noqa: RUF001
+    ]
+    base = np.array([*here, *there, *above, *last, *whole, *own_voice, *crossed], dtype=np.float32)
+    return spread(base, event, short=np.array([sent.has("planned", "future"), third, denied, negation, sent.has("report")], dtype=np.float32))
+
+
+_CONTEXT = ("alleged", "denied", "planned", "future", "intelligence", "conditional", "report", "negation")
+
+
+def voice_of(reading: Reading, index: int, near: int | None = None) -> Source | None:
+    """Who is quoted in a sentence."""
+    return says(reading.sents[index], spaced=reading.language not in UNSPACED, near=near)
+
+
+def voice_row(source: Source | None) -> list[float]:
+    return [float(source is not None and source.voice == voice) for voice in VOICES]
+
+
+def _order(cues: list[Cue], first: str, second: str) -> bool:
+    """Whether a cue of the first kind stands before one of the second."""
+    at = next((cue.start for cue in cues if cue.kind == first), None)
+    return at is not None and any(cue.kind == second and cue.start > at for cue in cues)
+
+
+# --- in which direction --------------------------------------------------------------------------------------------------------
+
+
+def direction_row(reading: Reading, index: int, event: str) -> Vector:
+    """One row: who is named first, whom the verbs of giving and going lead to, here and in the title."""
+    sent = reading.sents[index]
+    title = reading.title
+    here = _ways(sent, reading.language)
+    above = _ways(title, reading.language) if title is not None else [0.0] * len(here)
+    before = _ways(reading.sents[index - 1], reading.language) if index else [0.0] * len(here)
+    base = np.array([*here, *(0.5 * x for x in above), *(0.5 * x for x in before)], dtype=np.float32)
+    return spread(base, event, short=np.array(here[:_SHORT], dtype=np.float32))
+
+
+_SHORT = 14
+
+
+def _ways(sent: Sent, language: str) -> list[float]:
+    hits = [h for h in sent.hits if h.entity.side and not h.entity.agency and (h.kind in SOLID or h.kind == "weak")]
+    russia = [h for h in hits if h.entity.side == "russia"]
+    dprk = [h for h in hits if h.entity.side == "dprk"]
+    first = hits[0].entity.side if hits else None
+    goal = {"russia": 0.0, "dprk": 0.0}
+    origin = {"russia": 0.0, "dprk": 0.0}
+    behind = language in ("ko", "ja")
+    for hit in hits:
+        for cue in sent.cues:
+            beside = 0 <= cue.start - hit.end <= 1 if behind else 0 <= hit.start - cue.end <= 2
+            if beside and cue.kind == "to":
+                goal[str(hit.entity.side)] = 1.0
+            elif beside and cue.kind == "from":
+                origin[str(hit.entity.side)] = 1.0
+    give, receive = sent.has("give"), sent.has("receive")
+    go, host = sent.has("visit_to"), sent.has("host")
+    mutual = sent.has("mutual")
+    f_r, f_d = float(first == "russia"), float(first == "dprk")
+    places = {h.entity.side for h in hits if h.entity.kind == "place"} | {h.entity.side for h in hits if h.kind == "metonym"}
+    people = {h.entity.side for h in hits if h.entity.kind == "person" or h.kind == "office"}
+    return [
+        goal["russia"],
+        goal["dprk"],
+        origin["russia"],
+        origin["dprk"],
+        f_r * give,
+        f_d * give,
+        f_r * receive,
+        f_d * receive,
+        f_r * go,
+        f_d * go,
+        float("russia" in places),
+        float("dprk" in places),
+        float("russia" in people),
+        float("dprk" in people),
+        f_r,
+        f_d,
+        f_r * host,
+        f_d * host,
+        float(bool(russia)),
+        float(bool(dprk)),
+        float(bool(russia) and bool(dprk)),
+        float(give),
+        float(receive),
+        float(go),
+        float(host),
+        float(mutual),
+        float(sent.has("pair")),
+        float(sent.names["pair"] > 0),
+        float(sent.names["ukraine"] > 0),
+        float(sent.names["russia:stand"] > 0),
+        float(sent.names["dprk:stand"] > 0),
+        float(sent.has("visit_to") and "russia" in places),
+        float(sent.has("visit_to") and "dprk" in places),
+        float(people == {"russia"} and "dprk" in places),
+        float(people == {"dprk"} and "russia" in places),
+        float(len(people) == 2),
+        *(float(sent.kinds[f"strong:{e}"] > 0) for e in ("arms", "technology", "troops", "energy", "visit", "diplomacy")),
+    ]
+
+
+def spread(base: Vector, event: str, short: Vector) -> Vector:
+    """A vector in the shared block, in its group's block, the event itself, and the event's own copy of the `short` columns."""
+    groups = np.zeros((4, len(base)), dtype=np.float32)
+    groups[GROUPS[event]] = 0.6 * base
+    single = np.zeros((len(EVENTS), len(short) + 1), dtype=np.float32)
+    single[list(EVENTS).index(event)] = [1.0, *(0.6 * short)]  # type: ignore[arg-type]
+    return np.concatenate([base, groups.ravel(), single.ravel()])
+
+
+assert set(_STANCE_KINDS) <= set(KINDS)

@@ -1,0 +1,100 @@
+"""Who says it: the source of a sentence, as a span of it, and on which side that source stands.
+
+A source is a run of source nouns ("spokesman", "officials"), names and capitalised words that a cue of reporting is next to.
+"""
+
+import re
+from typing import Literal, NamedTuple
+
+from processors.tag.lexicon import Cue
+from processors.tag.reading import SOLID, Sent
+
+Voice = Literal["russia", "dprk", "third", "intelligence", "media", "none"]
+NEAR = 60  # characters between a source and its verb
+_NAMES = re.compile(r"(?:\s+(?:[A-ZÀ-ÖØ-ÞА-ЯЁЄІЇҐŚŁŻŹĆ][\w'’.-]*|de|von|van|di|del|della|der))+")  # noqa: RUF001
+_WORD = re.compile(r"[\w'’-]+")
+_STOPS = re.compile(r"[;:!?«»\"“”()\n]|[,、，]")  # noqa: RUF001
+
+
+class Source(NamedTuple):
+    """Offsets in the sentence, and whose voice it is."""
+
+    start: int
+    end: int
+    voice: Voice
+
+
+def sources(sent: Sent, *, spaced: bool) -> list[Source]:
+    """Every span of the sentence that could be quoted, in order."""
+    spans: list[tuple[int, int, set[str]]] = []
+    for cue in sent.cues:
+        if cue.kind in ("source", "intelligence"):
+            spans.append((cue.start, cue.end, {cue.kind}))
+    for hit in sent.hits:
+        if hit.kind in SOLID or hit.kind == "weak":
+            label = "media" if hit.entity.agency else hit.entity.side or "third"
+            spans.append((hit.start, hit.end, {label} if hit.kind != "weak" else {label, "weak"}))
+    spans.sort(key=lambda span: (span[0], -span[1]))
+    merged: list[tuple[int, int, set[str]]] = []
+    for start, end, labels in spans:
+        if merged and _one_phrase(sent.text[merged[-1][1] : start], spaced=spaced):
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]), merged[-1][2] | labels)
+        else:
+            merged.append((start, end, set(labels)))
+    found = []
+    for start, end, labels in merged:
+        tail = _NAMES.match(sent.text, end) if spaced else None
+        found.append(Source(start, tail.end() if tail else end, _voice(labels)))
+    return found
+
+
+def _one_phrase(gap: str, *, spaced: bool) -> bool:
+    """Whether what stands between two parts leaves them one phrase: nothing, or a small word or two."""
+    if not spaced:
+        return len(gap) <= 1 and not _STOPS.search(gap) and gap.strip() not in ("은", "는", "이", "가", "は", "が", "을", "를", "を", "说", "称")
+    if _STOPS.search(gap):
+        return False
+    words = _WORD.findall(gap)
+    return len(words) <= 1 and len(gap) <= 14 and all(len(word) <= 10 for word in words)
+
+
+def _voice(labels: set[str]) -> Voice:
+    """Intelligence is nobody's word but its own; a side speaks for itself; the rest is a third party or the press."""
+    if "intelligence" in labels:
+        return "intelligence"
+    for label in ("third", "russia", "dprk", "media"):
+        if label in labels:
+            return label  # type: ignore[return-value]
+    return "none"
+
+
+def says(sent: Sent, *, spaced: bool, near: int | None = None) -> Source | None:
+    """The source of the sentence, or of what stands at offset `near`; None: nobody is quoted."""
+    reports = [cue for cue in sent.cues if cue.kind in ("report", "denied", "alleged", "confirmed", "unanswered")]
+    if not reports:
+        return None
+    candidates = sources(sent, spaced=spaced)
+    best: tuple[float, Source] | None = None
+    for source in candidates:
+        for cue in reports:
+            if cue.start < source.end and source.start < cue.end:
+                continue
+            score = _fit(sent, source, cue)
+            if near is not None:
+                score -= min(abs(cue.start - near), 200) / 200
+            if best is None or score > best[0]:
+                best = (score, source)
+    return best[1] if best is not None and best[0] > 0 else None
+
+
+def _fit(sent: Sent, source: Source, cue: Cue) -> float:
+    """How well a source suits a cue of reporting: near, in one clause, a verb of saying rather than a claim."""
+    before = source.end <= cue.start
+    gap = sent.text[source.end : cue.start] if before else sent.text[cue.end : source.start]
+    if len(gap) > NEAR:
+        return -1.0
+    weight = {"report": 3.0, "denied": 2.0, "alleged": 1.2, "confirmed": 1.5, "unanswered": 1.5}[cue.kind]
+    score = weight - len(gap) / 20 - 1.0 * len(_STOPS.findall(gap))
+    if source.voice == "none":
+        score += 0.2
+    return score + (0.1 if before else 0.0)
