@@ -27,6 +27,8 @@ from processors.dedupe.sketch import Hashes, Sketch, packed_numbers, unpacked
 
 #: articles that one pointer keeps
 _SHARED = 8
+#: articles that share one pointer only and are looked at all the same
+_SINGLE = 2
 #: articles forgotten with each new one, at most: twice what comes in
 _FORGET = 2
 Claim = Literal["id", "url", "text"]
@@ -124,7 +126,9 @@ class Memory:
             numbers = self._numbers(pointer)
             found.update(struct.unpack(f"<{len(numbers) // 4}I", numbers))
         ranked = sorted((-count, number) for number, count in found.items() if below is None or number < below)
-        return [number for _, number in ranked[:most]]
+        # what shares one pointer only is mostly a phrase; what shares it and is a short text is the rest
+        several = sum(count < -1 for count, _ in ranked)
+        return [number for _, number in ranked[: min(most, max(several, _SINGLE))]]
 
     def forget_old(self, now: datetime) -> None:
         """Forget a few of the articles that are too old or too many.  `now`: when this message was first seen."""

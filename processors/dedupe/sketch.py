@@ -34,6 +34,8 @@ _MARKS = "".join(chr(code) for code in range(0x300, 0x1C80) if unicodedata.categ
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _TOKEN = re.compile(f"[{_SPACELESS}]|(?:[^\\W_{_SPACELESS}]|[{_MARKS}])+")
 _ONE = re.compile(f"[{_SPACELESS}]")
+# most scripts have neither, and a third of the cost
+_PLAIN, _NOT_PLAIN = re.compile(r"[^\W_]+"), re.compile(f"[{_SPACELESS}{_MARKS}]")
 _DIGITS = {code: str(unicodedata.digit(chr(code))) for code in range(0x660, 0x1A9A) if unicodedata.category(chr(code)) == "Nd"}
 _DIGIT = re.compile(f"[{''.join(map(chr, _DIGITS))}]")
 _SENTENCE = re.compile(r"[^.!?。！？…؟।\n]+[.!?。！？…؟।]*")
@@ -51,7 +53,12 @@ def fold(text: str) -> str:
 
 def tokens_of(text: str) -> list[str]:
     """Words, or single letters of scripts without spaces, folded; punctuation apart."""
-    return _TOKEN.findall(fold(text))
+    folded = fold(text)
+    return _tokens_in(folded).findall(folded)
+
+
+def _tokens_in(folded: str) -> re.Pattern[str]:
+    return _TOKEN if _NOT_PLAIN.search(folded) else _PLAIN
 
 
 @dataclass(frozen=True)
@@ -119,8 +126,10 @@ def sketch_of(text: str) -> Sketch:
     """The sketch of an article's text."""
     tokens: list[str] = []
     sentences = []
-    for sentence in _SENTENCE.findall(fold(text[:_MOST_CHARACTERS])):
-        words = _TOKEN.findall(sentence)
+    folded = fold(text[:_MOST_CHARACTERS])
+    token = _tokens_in(folded)
+    for sentence in _SENTENCE.findall(folded):
+        words = token.findall(sentence)
         if words:
             tokens += words
             sentences.append(_sentence_hash(words))
