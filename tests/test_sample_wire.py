@@ -107,7 +107,7 @@ def test_conditional_requests_are_answered_by_304_until_something_is_new() -> No
         assert first.outcome == "fetched"
         again = play.poll("gazzetta", first)
         assert (again.outcome, again.full) == ("unchanged", False)
-        play.at = 60
+        play.at = 50
         assert play.poll("gazzetta", first).outcome == "fetched"
         connection = http.client.HTTPConnection("127.0.0.1", int(play.wire.allow_private.split(":")[1]), timeout=5)
         connection.request("GET", "/gazzetta.xml", headers={"If-None-Match": play.poll("gazzetta").etag or ""})
@@ -141,9 +141,9 @@ def test_a_taken_port_is_an_os_error() -> None:
 
 def test_a_corrected_article_takes_the_place_of_what_it_corrects() -> None:
     with playing() as play:
-        play.at = 50
+        play.at = 30
         before = play.poll("ledger").feed
-        play.at = 60
+        play.at = 50
         after = play.poll("ledger").feed
     assert before is not None
     assert after is not None

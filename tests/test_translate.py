@@ -69,6 +69,7 @@ KNOWN = {
     "Russia": Entity(id="russia", name="Russia", kind="state"),
     "Sergej Lavrov": Entity(id="lavrov", name="Sergey Lavrov", kind="person"),
     "Kim Jong Un": Entity(id="kim", name="Kim Jong Un", kind="person"),
+    "Kursk": Entity(id="kursk", name="Kursk region", kind="place", aliases={"en": ("Kursk", "Kursk oblast")}),
     "Kim": Entity(id="kim", name="Kim Jong Un", kind="person"),
     "Corea": Entity(id="north-korea", name="North Korea", kind="state"),
 }
@@ -219,6 +220,10 @@ def test_names_go_through_untouched_and_come_out_in_english(make: Callable[..., 
     assert found.title == "Said Kyiv attende"
     assert found.sentences[1].english == "Said Sergey Lavrov ha visto Kim Jong Un a Moscow."
     assert found.flags == ()
+
+
+def test_a_place_keeps_the_name_that_english_has_for_it_too(make: Callable[..., Gateway]) -> None:
+    assert one(make(), "Sono nel Kursk.").sentences[1].english == "Said Sono nel Kursk."
 
 
 def test_a_name_that_may_mean_something_else_is_not_made_into_it(make: Callable[..., Gateway]) -> None:

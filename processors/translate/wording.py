@@ -181,12 +181,11 @@ def _as(written: str, word: str) -> str:
 
 
 def _english(hit: Hit, text: str) -> str:
-    """The entity in English, a surname as a surname: of a person's English names the first of as many words as the text has."""
-    if hit.entity.kind != "person":
-        return hit.entity.name
-    words = len(text[hit.start : hit.end].split())
-    names = (hit.entity.name, *hit.entity.aliases.get("en", ()))
-    return next((name for name in names if len(name.split()) == words), hit.entity.name)
+    """The entity in English: as written where English writes it so too ("Kursk" is no "Kursk region"), a surname as a surname."""
+    written, names = text[hit.start : hit.end], (hit.entity.name, *hit.entity.aliases.get("en", ()))
+    if hit.entity.kind == "person":
+        return next((name for name in names if len(name.split()) == len(written.split())), hit.entity.name)
+    return written if written in names else hit.entity.name
 
 
 def _numbers(text: str) -> Counter[str]:
