@@ -23,9 +23,12 @@ from processors.tag.claims import DIRECTIONS, STANCES, direction_row, event_rows
 from processors.tag.features import EVENTS, Matrix, Vector, sentence_rows, with_neighbours
 from processors.tag.model import WEIGHTS, Linear, TagModel, article_row, carried
 from processors.tag.reading import Reader, Reading
+from processors.tag.mentions import judge as decide
+from tumen.evaluate import Judged, Tagger, judge, report
 from tumen.gold import Gold, align, read_gold
+from tumen.messages import Tagged, Translated
 from tumen.settings import ROOT
-from tumen.watch import load_watch
+from tumen.watch import Watch, load_watch
 
 FOLDS = 5
 STRENGTH = {"sentence": 0.02, "event": 0.3, "stance": 0.2, "direction": 0.2, "article": 1.0}  # inverse of the ridge
@@ -194,25 +197,48 @@ def group(gold: Gold) -> str:
     return gold.event_key or urlsplit(gold.url or "").netloc or gold.id
 
 
+def measure(examples: Sequence[Example], watch: Watch) -> str:
+    """The figures of `tumen eval` out of fold: digests first, then items."""
+    judged: list[Judged] = []
+    for inside, outside in folds(examples, FOLDS):
+        model = train([examples[i] for i in inside])
+        for i in outside:
+            judged.append(judge(examples[i].gold, _tagger(examples[i].reading, model, watch), watch))
+    parts = [[j for j in judged if j.gold.sentences], [j for j in judged if not j.gold.sentences]]
+    return "\n\n".join(report(part) for part in parts if part)
+
+
+def _tagger(reading: Reading, model: TagModel, watch: Watch) -> Tagger:
+    def tag(message: Translated) -> Tagged:
+        verdict = decide(reading, message.id, model, watch)
+        envelope = {"id": message.id, "seen_at": message.seen_at, "trace": message.trace}
+        return Tagged(
+            **envelope,
+            unique=message.unique,
+            translation=message.translation,
+            mentions=verdict.mentions,
+            relevant=verdict.relevant,
+            score=verdict.score,
+        )
+
+    return tag
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m processors.tag.train", description=__doc__)
     parser.add_argument("digests", type=Path)
     parser.add_argument("--items", type=Path, action="append", default=[], help="articles labelled as a whole")
     parser.add_argument("--watch", default="russia-dprk")
     parser.add_argument("--write", action="store_true", help="train on everything and replace tag.json")
-    parser.add_argument("--folds", type=Path, help="write the models of each fold here, for `tumen eval --folds`")
+    parser.add_argument("--measure", action="store_true", help="print the figures of `tumen eval`, each article judged by models that never saw its event")
     options = parser.parse_args(arguments)
     watch = load_watch(ROOT / "watches" / options.watch)
     examples = load([options.digests, *options.items], Reader(watch, watch.cues))
     if options.write:
         WEIGHTS.write_text(json.dumps(train(examples).as_json()) + "\n", encoding="utf-8")
         sys.stdout.write(f"{WEIGHTS.name}: trained on {len(examples)} articles\n")
-    if options.folds is not None:
-        by_fold = []
-        for inside, outside in folds(examples, FOLDS):
-            by_fold.append({"ids": [examples[i].gold.id for i in outside], "model": train([examples[i] for i in inside]).as_json()})
-        options.folds.write_text(json.dumps(by_fold), encoding="utf-8")
-        sys.stdout.write(f"{options.folds}: {FOLDS} folds\n")
+    if options.measure:
+        sys.stdout.write(measure(examples, watch) + "\n")
     return 0
 
 
