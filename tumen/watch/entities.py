@@ -75,7 +75,10 @@ class Role(Frozen):
 
 
 class Office(Frozen):
-    """One side's office.  `aliases` name it with its owner in one word or idiom ("Kremlin chief")."""
+    """One side's office.  `aliases` name it with its owner in one word or idiom ("Kremlin chief").
+
+    `titles` say nothing by themselves; in front of the weak name of somebody who held the office they make it sure ("compagno Kim").
+    """
 
     id: Slug
     name: str
@@ -84,6 +87,7 @@ class Office(Frozen):
     both: bool = False
     qid: Qid | None = None
     aliases: Words = Field(default_factory=dict)
+    titles: Words = Field(default_factory=dict)
     weak: Words = Field(default_factory=dict)
 
 

@@ -33,6 +33,9 @@ class _Match(NamedTuple):
     entry: Entry
 
 
+_Chosen = tuple[_Match, tuple[Entity, ...], HitKind]
+
+
 class _Test(NamedTuple):
     """What must hold around the letters of an alias for it to be that alias: an entry, made ready for the inner loop.
 
@@ -64,27 +67,33 @@ class Finder:
     def __init__(self, names: Names) -> None:
         self._names = names
         self._particles = {language: tuple(sorted(words, key=len, reverse=True)) for language, words in names.particles.items()}
+        self._roles = {office.id: office.role for office in names.offices}
         by_key: dict[str, list[Entry]] = {}
         for entry in names.entries:
             by_key.setdefault(entry.alias.key, []).append(entry)
         self._payloads: list[_Payload] = []
         for entries in by_key.values():
             entries.sort(key=lambda entry: _RANK[entry.kind])
-            sides = {side for entry in entries for side in self._sides(entry)}
-            self._payloads.append(_Payload(sum(_SIDES[side] for side in sides), tuple(map(_test, entries))))
+            sides = 0
+            for entry in entries:
+                sides |= self._sides(entry)
+            self._payloads.append(_Payload(sides, tuple(map(_test, entries))))
         # overlapping matches are all wanted, and a contiguous NFA takes 2 MB where a DFA takes 66
         self._automaton = AhoCorasick(
             list(by_key), matchkind=MatchKind.Standard, implementation=Implementation.ContiguousNFA, store_patterns=False
         )
 
-    def _sides(self, entry: Entry) -> Iterable[SideId]:
+    def _sides(self, entry: Entry) -> int:
+        bits = 0
         if entry.kind == "title":
-            yield from self._names.roles[entry.role or ""].bare.values()
+            for side in self._names.roles[entry.role or ""].bare.values():
+                bits |= _SIDES[side]
         for entity in entry.entities:
             if entity.both:
-                yield from ("russia", "dprk")
-            elif entity.side:
-                yield entity.side
+                return _SIDES["russia"] | _SIDES["dprk"]
+            if entity.side:
+                bits |= _SIDES[entity.side]
+        return bits
 
     def may_name(self, text: str, side: SideId) -> bool:
         """False if nothing in `text` can name this side, in any language: quicker than `find`, and never False where that finds it."""
@@ -145,34 +154,51 @@ class Finder:
 
     # --- offices ---
 
-    def _with_owners(self, text: str, matches: Sequence[_Match], language: str | None) -> list[tuple[_Match, tuple[Entity, ...], HitKind]]:
-        """Titles joined with their owners; exclusions and ownerless titles left out."""
-        chosen: list[tuple[_Match, tuple[Entity, ...], HitKind]] = []
+    def _with_owners(self, text: str, matches: Sequence[_Match], language: str | None) -> list[_Chosen]:
+        """Titles joined with their owners and their holders; exclusions and ownerless titles left out."""
+        chosen: list[_Chosen] = []
         taken = -1  # the number of an owner that stands behind its title
+        title_end, title_role = -1, ""  # the last title seen, its owner included
         for number, match in enumerate(matches):
             entry = match.entry
             if number == taken or entry.kind == "exclude":
                 continue
             if entry.kind != "title":
-                chosen.append((match, entry.entities, entry.kind))
+                kind: HitKind = entry.kind
+                if kind == "weak" and self._has_held(entry.entities[0], title_role) and text[title_end : match.start] in (" ", ", "):
+                    kind = "name"  # "ministro della Difesa Belousov"
+                chosen.append((match, entry.entities, kind))
                 continue
-            before = matches[number - 1] if number and chosen and chosen[-1][0] is matches[number - 1] else None
-            after = matches[number + 1] if number + 1 < len(matches) else None
-            for which in ("before", "after") if self._owner_first(entry, language) else ("after", "before"):
-                owner = before if which == "before" else after
-                if owner is None or not self._owns(text, owner, match):
-                    continue
-                office = self._names.office_entities.get((entry.role or "", owner.entry.entities[0].side))  # type: ignore[arg-type]
-                if which == "before" and office:
+            title_end, title_role = match.end, entry.role or ""
+            if entry.entities:
+                continue
+            for owner in self._owners(text, matches, number, language):
+                before = owner.start < match.start
+                if before and not (chosen and chosen[-1][0] is owner):
+                    continue  # it owns the title in front of it already
+                office = self._names.office_entities.get((title_role, owner.entry.entities[0].side))  # type: ignore[arg-type]
+                if office and before:
                     chosen.pop()
                     chosen.append((match._replace(start=owner.start), (office,), "office"))
                 elif office:
-                    taken = number + 1
+                    taken, title_end = number + 1, owner.end
                     chosen.append((match._replace(end=owner.end), (office,), "office"))
                 break
             else:
                 chosen.extend(self._bare(match, language))
         return chosen
+
+    def _has_held(self, entity: Entity, role: str) -> bool:
+        return any(self._roles[tenure.office] == role for tenure in entity.tenures)
+
+    def _owners(self, text: str, matches: Sequence[_Match], number: int, language: str | None) -> Iterator[_Match]:
+        """The states beside a title, the likelier side of it first."""
+        before = number > 0 and self._owns(text, matches[number - 1], matches[number])
+        after = number + 1 < len(matches) and self._owns(text, matches[number + 1], matches[number])
+        places = [(before, number - 1), (after, number + 1)]
+        if not self._owner_first(matches[number].entry, language):
+            places.reverse()
+        yield from (matches[place] for owns, place in places if owns)
 
     def _owner_first(self, entry: Entry, language: str | None) -> bool:
         return (language or min(entry.languages or {""})) in self._names.owner_first
@@ -208,7 +234,8 @@ def _joined(before: str, after: str) -> bool:
 
 def _capitals(written: str, given: str, folded: Folded, start: int, end: int) -> bool:
     ((first, last),) = folded.spans([(start, end)])
-    return sum(map(str.isupper, given[first:last])) >= sum(map(str.isupper, written))
+    found = given[first:last]
+    return (len(written) > 3 and found.isupper()) or list(map(str.isupper, found)) == list(map(str.isupper, written))
 
 
 def _longest(matches: Sequence[_Match]) -> list[_Match]:

@@ -93,9 +93,10 @@ class _Reading:
         stands = {office.id: _as_entity(office) for office, _ in offices}
         by_id = {**{entity.id: entity for entity, _ in entities}, **stands}
         self._check(head, [entity for entity, _ in entities], [role for role, _ in roles], [office for office, _ in offices])
-        named: list[tuple[Entity | Office, Mapping[str, _Aliases]]] = [*entities, *offices]
-        for owner, words in named:
-            self._gather((owner.id,), words)
+        for entity, words in entities:
+            self._gather((entity.id,), words)
+        for office, words in offices:
+            self._gather((office.id,), words, office.role)
         self._gather(tuple(side.state for side in head.side), head_words)
         for role, words in roles:
             self._gather_titles(role, words["titles"], [(office, by_id.get(_state(head, office.side))) for office, _ in offices])
@@ -201,11 +202,12 @@ class _Reading:
     # --- entries ---
 
     def _gather(self, owners: tuple[str, ...], words: Mapping[str, _Aliases], role: str | None = None) -> None:
+        """`role`: the words are an office's, and its titles are titles of that."""
         for key, by_language in words.items():
-            kind = KINDS[key]
+            kind: EntryKind = "office" if role and key == "aliases" else KINDS[key]
             for language, aliases in by_language.items():
                 for alias in aliases:
-                    self._add(alias, kind, () if kind == "exclude" else owners, role, language)
+                    self._add(alias, kind, () if kind == "exclude" else owners, role if kind == "title" else None, language)
 
     def _add(self, alias: Alias, kind: EntryKind, owners: tuple[str, ...], role: str | None, language: str) -> None:
         self.gathered.setdefault((alias, kind, owners, role), set()).add(language)
@@ -267,7 +269,7 @@ def _state(head: _Head, side: SideId) -> str:
 
 def _as_entity(office: Office) -> Entity:
     """What a hit on an office names as long as nobody has asked who held it."""
-    told = office.model_dump(exclude={"role"})
+    told = office.model_dump(exclude={"role", "titles"})
     return Entity(**told, kind="person", stand_in=True)
 
 
