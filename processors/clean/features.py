@@ -5,7 +5,9 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,7 @@ Matrix = npt.NDArray[np.float32]
 
 HEAD = 240  # characters of a line that are looked at closely: a paragraph shows what it is by then
 PROSE = 100  # mass from which a line with a sentence's end counts as running text
+STEM_LIMIT = 300  # characters of a line whose words are compared with other lines'
 CUE_LIMIT = 400  # longer lines are never furniture by their cues
 
 _WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
@@ -43,6 +46,7 @@ OWN = (
 NEAR = ("mass", "terminal", "bullet", "prose", "cues", "shared", "copy", "date", "related", "credit", "byline", "newsletter", "foreign")
 SHIFTS = (-3, -2, -1, 1, 2, 3)
 SPANS = (3, 8, 20)
+RUN_GAP = 4  # so many lines without running text end a run of it
 _ENDS = ("related", "comment", "tags", "newsletter", "copyright", "syndicated")
 
 
@@ -55,6 +59,7 @@ class Page:
     keys: tuple[str, ...]
     prose: npt.NDArray[np.bool_]
     main: str | None
+    stems: tuple[frozenset[str], ...]
 
 
 def key_of(line: str) -> str:
@@ -137,8 +142,10 @@ def describe(lines: list[str], furniture: Furniture) -> Page:
     main = _languages(own, prose, words, furniture)
     keys = tuple(key_of(line[:CUE_LIMIT]) for line in lines)
     _repeats(own, keys)
-    _vocabulary(own, prose, folds)
-    return Page(np.hstack([own, _neighbours(own), _place(own, prose)]), cues, keys, prose, main)
+    runs = _runs(own, prose)
+    stems = tuple(frozenset(_stems(fold[:STEM_LIMIT])) for fold in folds)
+    own[:, _AT["shared"]] = shared(stems, np.where(runs.inside & prose, 1.0, 0.0).astype(np.float32))
+    return Page(np.hstack([own, _neighbours(own), _place(own, prose), runs.columns]), cues, keys, prose, main, stems)
 
 
 def _languages(own: Matrix, prose: npt.NDArray[np.bool_], words: list[list[str]], furniture: Furniture) -> str | None:
@@ -172,17 +179,55 @@ def _repeats(own: Matrix, keys: tuple[str, ...]) -> None:
             seen.add(key)
 
 
-def _vocabulary(own: Matrix, prose: npt.NDArray[np.bool_], folds: list[str]) -> None:
-    """Fill in which share of a line's words the page's running text uses elsewhere: a subhead shares them, a teaser does not."""
-    stems = [set(_stems(fold)) for fold in folds]
+def shared(stems: Sequence[frozenset[str]], trust: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """For each line the share of its words that the trusted other lines use (0.5 for a line without words).
+
+    A subhead shares its words with the article, a teaser does not.
+    """
     body: Counter[str] = Counter()
-    for found, runs in zip(stems, prose, strict=True):
-        if runs:
+    trusted = (trust > 0.5).tolist()
+    for found, counts in zip(stems, trusted, strict=True):
+        if counts:
             body.update(found)
-    for number, mine in enumerate(stems):
-        if mine:
-            least = 2 if prose[number] else 1
-            own[number, _AT["shared"]] = sum(1 for stem in mine if body[stem] >= least) / len(mine)
+    known, often = body.keys(), {stem for stem, count in body.items() if count > 1}
+    return np.array(
+        [len(found & (often if counts else known)) / len(found) if found else 0.5 for found, counts in zip(stems, trusted, strict=True)],
+        dtype=np.float32,
+    )
+
+
+class _Runs(NamedTuple):
+    """`inside`: which lines lie within the longest run of running text; `columns`: where a line stands towards that run."""
+
+    inside: npt.NDArray[np.bool_]
+    columns: Matrix
+
+
+def _runs(own: Matrix, prose: npt.NDArray[np.bool_]) -> _Runs:
+    """Running text comes in runs; the longest one (by its mass) is probably the article, what follows behind a gap probably is not."""
+    size = len(own)
+    at = np.arange(size)
+    rows = np.flatnonzero(prose)
+    if not len(rows):
+        return _Runs(np.zeros(size, dtype=np.bool_), np.zeros((size, 6 + len(_ENDS)), dtype=np.float32))
+    run_of = np.concatenate([[0], np.cumsum(np.diff(rows) > RUN_GAP)])
+    masses = np.bincount(run_of, weights=np.expm1(own[rows, _AT["mass"]] * 6.0))
+    best = int(np.argmax(masses))
+    first, last = int(rows[run_of == best][0]), int(rows[run_of == best][-1])
+    inside = (at >= first) & (at <= last)
+    nearest = run_of[np.minimum(np.searchsorted(rows, at), len(rows) - 1)]
+    columns = [
+        inside,
+        np.minimum(np.log1p(np.maximum(first - at, 0)) / 4.0, 1.0),
+        np.minimum(np.log1p(np.maximum(at - last, 0)) / 4.0, 1.0),
+        masses[nearest] / masses[best],
+        np.log1p(nearest) / 3.0,
+        np.clip((at - first) / max(last - first, 1), -1.0, 2.0),
+    ]
+    for kind in _ENDS:
+        opens = (own[:, _AT[f"opens_{kind}"]] > 0) & (at > first)
+        columns.append(np.minimum(np.log1p(np.cumsum(opens)) / 2.0, 1.0))
+    return _Runs(inside, np.stack(columns, axis=1).astype(np.float32))
 
 
 def _neighbours(own: Matrix) -> Matrix:

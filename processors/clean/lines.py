@@ -17,11 +17,12 @@ from processors.clean.features import OWN, Page, describe, key_of
 from processors.clean.furniture import DATA, KINDS, furniture, load
 from processors.clean.model import LineModel, Vector, line_model
 
-KEEP = 0.55  # probability from which a line is taken
+KEEP = 0.58  # probability from which a line is taken
 COPY_MASS = 25  # a shorter line may be said twice on purpose
-TITLE_REACH = 14  # lines above the running text in which its title may stand
-TITLE_LEAST = 0.9  # score from which a line is taken for the title
-TITLE_WEAK = 0.6  # ... where the text itself begins with running text
+TITLE_REACH = 20  # lines above the running text in which its title may stand
+TITLE_LEAST = 0.0  # score from which a line is taken for the title
+TITLE_WEAK = -1.5  # ... where the text itself begins with running text
+TITLE_MASS = 8  # a shorter line is none
 TITLE_LIMIT = 300  # a longer line is no title
 FEW = 3  # so few lines were chosen by whoever wrote them down: only plain furniture goes
 CAPTION_LIMIT = 450
@@ -93,7 +94,7 @@ def read_lines(text: str, title: str | None = None, model: LineModel | None = No
         return Reading((), None, title or "", None, ())
     page = describe(list(lines), furniture())
     mass = np.array([len(line) for line in lines], dtype=np.float32)
-    likely, titled = (model or line_model()).judge(page.matrix, mass)
+    likely, titled = (model or line_model()).judge(page, mass)
     rules: dict[int, str] = {}
     if len(lines) <= FEW:
         kept = [number for number in range(len(lines)) if not _plain_furniture(page, number)]
@@ -179,22 +180,27 @@ def _own_title(lines: Sequence[str], page: Page, likely: Vector, titled: Vector,
         return None
     first = next((number for number in kept if page.prose[number]), kept[0])
     above = range(max(0, first - TITLE_REACH), first + 1)
-    scores = {number: _title_score(lines[number], page, likely, titled, number, first) for number in above}
+    opening = next((number for number in above if likely[number] >= KEEP), None)
+    scores = {n: _title_score(lines[n], page, likely, titled, n, first) + 0.5 * (n == opening) for n in above}
     best = max(scores, key=lambda number: (scores[number], -number))
     opens_with_prose = page.prose[kept[0]]  # a headline is no sentence: a weaker candidate above the text is likelier
     if scores[best] < (TITLE_WEAK if opens_with_prose else TITLE_LEAST):
         return kept[0] if len(kept) > 1 and len(lines[kept[0]]) <= TITLE_LIMIT else None
-    same = [n for n in scores if page.keys[n] == page.keys[best] and scores[n] > scores[best] - 0.4]
-    return same[0]
+    return next(number for number in above if page.keys[number] == page.keys[best] and scores[number] > scores[best] - 0.4)
 
 
 def _title_score(line: str, page: Page, likely: Vector, titled: Vector, number: int, first: int) -> float:
+    """Weights fitted to which line of a labelled page is its title (a softmax over a page's candidates), rounded."""
     own = page.matrix[number]
     mass = np.expm1(own[_AT["mass"]] * 6)
-    if mass < 12 or len(line) > TITLE_LIMIT:
-        return 0.0
-    score = 2.5 * titled[number] + 0.5 * likely[number]
-    score += 0.4 * own[_AT["repeated"]] + 0.9 * own[_AT["shared"]] + 0.5 * (25 <= mass <= 200)
-    score -= 1.2 * page.cues[number].total + 0.6 * own[_AT["bullet"]] + 0.6 * own[_AT["numbered"]] + 3.0 * max(own[_AT["foreign"]], 0.0)
-    score -= 0.5 * own[_AT["terminal"]] + 0.5 * own[_AT["ellipsis"]] + 0.03 * (first - number) + 0.8 * (number == first)
-    return float(score)
+    if mass < TITLE_MASS or len(line) > TITLE_LIMIT:
+        return -9.0
+    score = 0.3 * _logit(titled[number]) + 0.15 * _logit(likely[number])
+    score += 0.5 * own[_AT["repeated"]] + 0.8 * own[_AT["shared"]] + 1.2 * (25 <= mass <= 200)
+    score -= 0.8 * page.cues[number].total + 0.3 * own[_AT["bullet"]] + 0.3 * own[_AT["numbered"]] + 3.0 * max(own[_AT["foreign"]], 0.0)
+    score -= 0.9 * own[_AT["terminal"]] + 0.3 * own[_AT["ellipsis"]] + 0.01 * (first - number) + 0.6 * (number == first)
+    return float(score - 1.6 * page.prose[number])
+
+
+def _logit(share: np.float32) -> float:
+    return float(np.log((share + 1e-3) / (1.0 - share + 1e-3)))

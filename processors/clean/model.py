@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from processors.clean.features import Matrix
+from processors.clean.features import Matrix, Page, shared
 
 WEIGHTS = Path(__file__).with_name("lines.json")
 REACH = 6  # lines on either side that the second network sees
@@ -53,12 +53,12 @@ class LineModel:
     second: Network
     title: Network
 
-    def judge(self, rows: Matrix, mass: Vector) -> tuple[Vector, Vector]:
+    def judge(self, page: Page, mass: Vector) -> tuple[Vector, Vector]:
         """The probability that each line belongs to the article, and how much each looks like its title (0..1, to be compared on one page).
 
         `mass` is each line's length (any unit): it weighs the article's place.
         """
-        wide = with_context(rows, sigmoid(self.first.logits(rows)), mass)
+        wide = with_context(page, sigmoid(self.first.logits(page.matrix)), mass)
         return sigmoid(self.second.logits(wide)), sigmoid(self.title.logits(wide))
 
     def as_json(self) -> dict[str, Any]:
@@ -69,8 +69,8 @@ def sigmoid(logits: Vector) -> Vector:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0))), dtype=np.float32)
 
 
-def with_context(rows: Matrix, kept: Vector, mass: Vector) -> Matrix:
-    """The rows, with the first network's opinion of the lines around, and of how much of the article lies above and below."""
+def with_context(page: Page, kept: Vector, mass: Vector) -> Matrix:
+    """The rows, with the first network's opinion of the lines around, of how much of the article lies above and below, and of its words."""
     size = len(kept)
     padded = np.zeros(size + 2 * REACH, dtype=np.float32)
     padded[REACH : REACH + size] = kept
@@ -81,7 +81,8 @@ def with_context(rows: Matrix, kept: Vector, mass: Vector) -> Matrix:
     at = np.arange(size)
     near = np.stack([(weight[np.minimum(at + s + 1, size)] - weight[np.maximum(at - s, 0)]) / whole for s in (10, 25)], axis=1)
     strongest = np.stack([np.maximum.accumulate(kept), np.maximum.accumulate(kept[::-1])[::-1]], axis=1)
-    return np.hstack([rows, around, above[:, None], below[:, None], near, strongest]).astype(np.float32)
+    words = shared(page.stems, kept)[:, None]
+    return np.hstack([page.matrix, around, above[:, None], below[:, None], near, strongest, words]).astype(np.float32)
 
 
 @cache

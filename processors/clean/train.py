@@ -6,6 +6,7 @@ data give the same weights.  With ``--write`` the model trained on everything re
 """
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,18 +16,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from processors.clean.features import Matrix, describe
+from processors.clean.features import Matrix, Page, describe
 from processors.clean.furniture import furniture
 from processors.clean.model import WEIGHTS, LineModel, Network, Vector, sigmoid, with_context
 
 FOLDS = 5
 HIDDEN = 24
-EPOCHS = 40
+MEMBERS = 4
+EPOCHS = 30
 BATCH = 512
 RATE = 2e-3
 DECAY = 3e-3
 DROPOUT = 0.2
-CROPS = ((15, 20), (4, 6), (1, 0), (8, 1))  # lines left before and after the article: a person copies more or less of a page
+NEARBY, THINNED = 60, 3  # of lines further than this from the article, one in three is learnt from
+CROPS = ((15, 20), (4, 6), (0, 0), (8, 1))  # lines left before and after the article: a person copies more or less of a page
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Example:
     """One page, or a crop of one, as numbers.  `weight` is 0 for lines on which the labels take no side."""
 
     site: str
-    rows: Matrix
+    page: Page
     keep: Vector
     weight: Vector
     mass: Vector
@@ -65,7 +68,7 @@ def _example(site: str, title: str, pairs: Sequence[tuple[str, str]]) -> Example
     weight = sided * (1.0 + np.sqrt(words) / 2.0) * np.where(keep > 0, 1.0, 0.7)
     wanted = _letters(title)
     is_title = np.array([label == "keep" and _letters(line) == wanted for line, label in pairs], dtype=np.float32)
-    return Example(site, page.matrix, keep, weight.astype(np.float32), mass_of(lines), is_title)
+    return Example(site, page, keep, weight.astype(np.float32), mass_of(lines), is_title)
 
 
 def _letters(text: str) -> str:
@@ -76,18 +79,21 @@ def mass_of(lines: Sequence[str]) -> Vector:
     return np.array([len(line) for line in lines], dtype=np.float32)
 
 
-def fit(rows: Matrix, keep: Vector, weight: Vector, seed: int, hidden: int = HIDDEN) -> Network:
-    """Adam on the weighted log loss, with dropout on the input and decoupled weight decay; the learning rate falls to zero."""
+def fit(rows: Matrix, keep: Vector, weight: Vector, seed: int, hidden: int = HIDDEN, members: int = MEMBERS) -> Network:
+    """`members` networks trained side by side and joined into one that gives the mean of their logits.
+
+    Adam on the weighted log loss, with dropout on the input and decoupled weight decay; the learning rate falls to zero.
+    """
     rng = np.random.default_rng(seed)
     mean, deviation = rows.mean(0), rows.std(0)
     scale = (1.0 / np.maximum(deviation, 0.05)).astype(np.float32)
     data = ((rows - mean) * scale).astype(np.float32)
-    width = data.shape[1]
+    width, inner = data.shape[1], hidden * members
     weights = [
-        (rng.standard_normal((width, hidden)) * np.sqrt(2.0 / width)).astype(np.float32),
-        np.zeros(hidden, dtype=np.float32),
-        (rng.standard_normal(hidden) * np.sqrt(1.0 / hidden)).astype(np.float32),
-        np.zeros(1, dtype=np.float32),
+        (rng.standard_normal((width, inner)) * np.sqrt(2.0 / width)).astype(np.float32),
+        np.zeros(inner, dtype=np.float32),
+        (rng.standard_normal(inner) * np.sqrt(1.0 / hidden)).astype(np.float32),
+        np.zeros(members, dtype=np.float32),
     ]
     first = [np.zeros_like(w) for w in weights]
     second = [np.zeros_like(w) for w in weights]
@@ -96,51 +102,78 @@ def fit(rows: Matrix, keep: Vector, weight: Vector, seed: int, hidden: int = HID
         order = rng.permutation(len(data))
         for start in range(0, len(order), BATCH):
             pick = order[start : start + BATCH]
-            mask = (rng.random((len(pick), width), dtype=np.float32) > DROPOUT) / (1.0 - DROPOUT)
-            gradients = _gradients(weights, (data[pick] * mask).astype(np.float32), keep[pick], weight[pick])
+            mask = (rng.random((len(pick), width), dtype=np.float32) > DROPOUT) / np.float32(1.0 - DROPOUT)
+            gradients = _gradients(weights, data[pick] * mask, keep[pick], weight[pick])
             steps += 1
-            rate = RATE * (1.0 - steps / (total + 1))
+            rate = np.float32(RATE * (1.0 - steps / (total + 1)))
             for number, gradient in enumerate(gradients):
                 first[number] = 0.9 * first[number] + 0.1 * gradient
                 second[number] = 0.999 * second[number] + 0.001 * gradient**2
                 step = (first[number] / (1 - 0.9**steps)) / (np.sqrt(second[number] / (1 - 0.999**steps)) + 1e-8)
                 weights[number] = weights[number] - rate * (step + DECAY * weights[number])
-    return Network(mean.astype(np.float32), scale, weights[0], weights[1], weights[2], float(weights[3][0]))
+    return Network(mean.astype(np.float32), scale, weights[0], weights[1], weights[2] / members, float(weights[3].mean()))
 
 
 def _gradients(weights: list[npt.NDArray[np.float32]], data: Matrix, keep: Vector, weight: Vector) -> list[npt.NDArray[np.float32]]:
+    members = len(weights[3])
     inner = np.maximum(data @ weights[0] + weights[1], 0.0)
-    error = (sigmoid(inner @ weights[2] + weights[3][0]) - keep) * weight / weight.sum()
-    back = np.outer(error, weights[2]) * (inner > 0)
-    return [data.T @ back, back.sum(0), inner.T @ error, np.array([error.sum()], dtype=np.float32)]
+    logits = (inner * weights[2]).reshape(len(data), members, -1).sum(2) + weights[3]
+    error = (sigmoid(logits) - keep[:, None]) * (weight / weight.sum())[:, None]
+    spread = np.repeat(error, len(weights[1]) // members, axis=1)
+    back = spread * weights[2] * (inner > 0)
+    return [data.T @ back, back.sum(0), (inner * spread).sum(0), error.sum(0)]
 
 
 def train(examples: Sequence[Example], seed: int = 0) -> LineModel:
     """The first network on everything; the second on what first networks that had not seen a site made of it."""
     opinions: list[Vector] = [np.zeros(0, dtype=np.float32)] * len(examples)
     for fold, (inside, outside) in enumerate(folds(examples, 3)):
-        network = fit(*_stack([examples[i] for i in inside]), seed=seed + fold)
+        network = fit(*_stack([examples[i] for i in inside], seed), seed=seed + fold)
         for i in outside:
-            opinions[i] = sigmoid(network.logits(examples[i].rows))
-    first = fit(*_stack(examples), seed=seed)
-    rows = np.vstack([with_context(e.rows, o, e.mass) for e, o in zip(examples, opinions, strict=True)])
-    _, keep, weight = _stack(examples)
-    titles = np.concatenate([e.title for e in examples])
-    titled = np.concatenate([np.full(len(e.title), float(e.title.any()), dtype=np.float32) for e in examples])
-    title = fit(rows, titles, titled * np.where(titles > 0, 10.0, 1.0).astype(np.float32), seed=seed + 20, hidden=HIDDEN // 2)
+            opinions[i] = sigmoid(network.logits(examples[i].page.matrix))
+    first = fit(*_stack(examples, seed), seed=seed)
+    rows, keep, weight, titles, titled = (
+        np.concatenate(columns)
+        for columns in zip(
+            *(
+                (with_context(e.page, o, e.mass)[chosen], e.keep[chosen], weight[chosen], e.title[chosen], np.full(len(chosen), e.title.any()))
+                for e, o in zip(examples, opinions, strict=True)
+                for chosen, weight in [_chosen(e, seed)]
+            ),
+            strict=True,
+        )
+    )
+    emphasis = (titled * np.where(titles > 0, 10.0, 1.0)).astype(np.float32)
+    title = fit(rows, titles, emphasis, seed=seed + 20, hidden=HIDDEN // 2)
     return LineModel(first, fit(rows, keep, weight, seed=seed + 10), title)
 
 
-def _stack(examples: Sequence[Example]) -> tuple[Matrix, Vector, Vector]:
-    return np.vstack([e.rows for e in examples]), np.concatenate([e.keep for e in examples]), np.concatenate([e.weight for e in examples])
+def _chosen(example: Example, seed: int) -> tuple[npt.NDArray[np.int64], Vector]:
+    """The lines to learn from, and the weights of all: of those far from the article, all alike, a part stands for the rest."""
+    at = np.arange(len(example.keep))
+    kept = np.flatnonzero(example.keep)
+    far = (at < kept[0] - NEARBY) | (at > kept[-1] + NEARBY)
+    rng = np.random.default_rng([seed, len(at)])
+    taken = ~far | (rng.random(len(at)) < 1.0 / THINNED)
+    return np.flatnonzero(taken & (example.weight > 0)), np.where(far, example.weight * THINNED, example.weight).astype(np.float32)
+
+
+def _stack(examples: Sequence[Example], seed: int) -> tuple[Matrix, Vector, Vector]:
+    parts = [(e.page.matrix[chosen], e.keep[chosen], weight[chosen]) for e in examples for chosen, weight in [_chosen(e, seed)]]
+    rows, keep, weights = zip(*parts, strict=True)
+    return np.concatenate(rows), np.concatenate(keep), np.concatenate(weights)
+
+
+def fold_of(site: str, count: int = FOLDS) -> int:
+    """Which fold a site belongs to: by its name alone, so that a new page moves no other."""
+    return int.from_bytes(hashlib.blake2b(site.encode(), digest_size=4).digest(), "big") % count
 
 
 def folds(examples: Sequence[Example], count: int) -> Iterator[tuple[list[int], list[int]]]:
-    """(training, measuring) indices; the sites, in order of their names, are dealt out in turn."""
-    sites = sorted({e.site for e in examples})
-    part = {site: number % count for number, site in enumerate(sites)}
+    """(training, measuring) indices, a fold at a time."""
+    part = [fold_of(example.site, count) for example in examples]
     for fold in range(count):
-        yield [i for i, e in enumerate(examples) if part[e.site] != fold], [i for i, e in enumerate(examples) if part[e.site] == fold]
+        yield [i for i, own in enumerate(part) if own != fold], [i for i, own in enumerate(part) if own == fold]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
