@@ -23,7 +23,8 @@ EMPTY = "empty"  # nothing to search
 
 SPEC = StageSpec(reads=(ITEMS,), writes=(CANDIDATES,), reasons=(ONE_SIDED, DPRK_ALONE, NEITHER, EMPTY))
 
-_UNSEEN = re.compile(r"<(script|style|noscript|svg)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE)
+# what is never closed hides the rest, as it does in a browser; no alternative is tried twice over the same text
+_UNSEEN = re.compile(r"<(script|style|noscript|svg)\b(?:.*?</\1\s*>|.*)|<!--(?:.*?-->|.*)|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 
 
 class Config(BaseModel):

@@ -58,6 +58,7 @@ class _Payload(NamedTuple):
     tests: tuple[_Test, ...]
 
 
+_OWNER = 3  # letters that an owner has at least
 _SIDES: Mapping[str, int] = {"russia": 1, "dprk": 2}
 
 
@@ -116,11 +117,17 @@ class Finder:
             for entity in entities
         ]
 
+    def _raw(self, text: str) -> list[tuple[int, int, int]]:
+        try:
+            return self._automaton.find_matches_as_indexes(text, overlapping=True)
+        except UnicodeEncodeError:  # half a character: JSON can hold one, UTF-8 cannot
+            return self._automaton.find_matches_as_indexes(text.encode("utf-8", "replace").decode(), overlapping=True)
+
     def _matches(self, folded: Folded, given: str, language: str | None, asked: int) -> Iterator[_Match]:
         """Aliases that stand where they may stand; of those that may name a side of `asked` (bits), or of all (0)."""
         text = folded.text
         size = len(text)
-        for number, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
+        for number, start, end in self._raw(text):
             sides, tests = self._payloads[number]
             if asked and not sides & asked:
                 continue
@@ -168,6 +175,8 @@ class Finder:
                 if kind == "weak" and self._has_held(entry.entities[0], title_role) and text[title_end : match.start] in (" ", ", "):
                     kind = "name"  # "ministro della Difesa Belousov"
                 chosen.append((match, entry.entities, kind))
+                if kind == "office":
+                    title_end, title_role = match.end, self._roles[entry.entities[0].id]
                 continue
             title_end, title_role = match.end, entry.role or ""
             if entry.entities:
@@ -253,11 +262,24 @@ def _longest(matches: Sequence[_Match]) -> list[_Match]:
     return chosen
 
 
+def _preference(match: _Match) -> tuple[int, int, int]:
+    """A title counts for more than its letters: its owner is to follow ("глава МИД" + "России" before "МИД России")."""
+    title = match.entry.kind == "title" and not match.entry.entities
+    return match.start - match.end - (_OWNER if title else 0), _RANK[match.entry.kind], match.start
+
+
+def _within(match: _Match, cluster: Sequence[_Match]) -> bool:
+    """Does a longer one hold it whole, as "北朝鮮外相" holds "外相"?"""
+    return any(
+        other.start <= match.start and match.end <= other.end and other.end - other.start > match.end - match.start for other in cluster
+    )
+
+
 def _settled(cluster: list[_Match]) -> list[_Match]:
     if len(cluster) == 1:
         return cluster
     kept: list[_Match] = []
-    for match in sorted(cluster, key=lambda match: (match.start - match.end, _RANK[match.entry.kind], match.start)):
+    for match in sorted((match for match in cluster if not (match.entry.kind == "title" and _within(match, cluster))), key=_preference):
         if all(match.end <= other.start or match.start >= other.end for other in kept):
             kept.append(match)
     return sorted(kept, key=lambda match: match.start)
