@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
+
 from tumen.messages import Candidate, Item, Why
 from tumen.stage import Drop, Emit, Kit, Out, Stage, StageSpec
 from tumen.state import State
