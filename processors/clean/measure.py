@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import trafilatura
 
-from processors.clean.html import page_facts, parse
 from processors.clean.features import key_of
+from processors.clean.html import page_facts, parse
 from processors.clean.lines import read_lines, split_lines
 from processors.clean.model import LineModel
 from processors.clean.train import FOLDS, fold_of, load, train

@@ -8,16 +8,16 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
-from tumen.ids import digest
-from tumen.messages import Article, Revision, Unique, Why
-from tumen.stage import Drop, Emit, Kit, Out, Stage, StageSpec
-from tumen.state import State
-from tumen.topics import ARTICLES, UNIQUE
 
 from processors.dedupe.compare import PARTIAL, Overlap, overlap
 from processors.dedupe.memory import Memory, Record, Remembered, Verdict
 from processors.dedupe.pages import outlet, page_key
 from processors.dedupe.sketch import FEWEST, Sketch, sentences_of, sketch_of, tokens_of
+from tumen.ids import digest
+from tumen.messages import Article, Revision, Unique, Why
+from tumen.stage import Drop, Emit, Kit, Out, Stage, StageSpec
+from tumen.state import State
+from tumen.topics import ARTICLES, UNIQUE
 
 SPEC = StageSpec(reads=(ARTICLES,), writes=(UNIQUE,), reasons=("unchanged", "older_version"))
 

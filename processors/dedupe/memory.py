@@ -20,10 +20,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from pydantic import AwareDatetime
-from tumen.messages import Frozen, Revision
-from tumen.state import State
 
 from processors.dedupe.sketch import Hashes, Sketch, packed_numbers, unpacked
+from tumen.messages import Frozen, Revision
+from tumen.state import State
 
 #: articles that one pointer keeps
 _SHARED = 8

@@ -16,6 +16,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 import rensa  # type: ignore[import-untyped]
+
 from tumen.ids import digest
 
 BANDS, ROWS = 16, 3

@@ -12,7 +12,7 @@ from processors.tag.lexicon import Cue
 from processors.tag.model import TagModel
 from processors.tag.reading import Reading, Sent
 from tumen.ids import mention_id
-from tumen.messages import Actor, Evidence, EventType, Mention, Quantity, Role, Stance, Translation, When, Why
+from tumen.messages import Actor, EventType, Evidence, Mention, Quantity, Role, Stance, Translation, When, Why
 from tumen.text.dates import DateHit, parse_partial, resolve
 from tumen.text.numbers import Number
 from tumen.watch import Watch

@@ -21,9 +21,9 @@ from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyp
 
 from processors.tag.claims import DIRECTIONS, STANCES, direction_row, event_rows, stance_row
 from processors.tag.features import EVENTS, Matrix, Vector, sentence_rows, with_neighbours
+from processors.tag.mentions import judge as decide
 from processors.tag.model import WEIGHTS, Linear, TagModel, article_row, carried
 from processors.tag.reading import Reader, Reading
-from processors.tag.mentions import judge as decide
 from tumen.evaluate import Judged, Tagger, judge, report
 from tumen.gold import Gold, align, read_gold
 from tumen.messages import Tagged, Translated
