@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kafka_broker import kafka_bootstrap, own_broker, summary  # noqa: F401 - fixtures
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -12,3 +14,7 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the measuring material (../shared), which is not beside this checkout")
     return SHARED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    summary(terminalreporter)
