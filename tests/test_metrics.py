@@ -19,8 +19,9 @@ from tests.alertkit import NOW, alert, kit, story
 from tumen.bus_embedded import EmbeddedBus
 from tumen.delivery import RESULTS, SinkGateway
 from tumen.errors import Outcome, Reject, Unavailable
+from tumen.health import serve
 from tumen.messages import Article, EventType, Tagged, Translation, Unique
-from tumen.metrics import Metrics, serve
+from tumen.metrics import Metrics
 from tumen.runner import Node, make_runner, settle
 from tumen.stage import Attempt, Drop, Emit, Sink, SinkSpec, Stage
 from tumen.testing import Clock, output_for

@@ -26,9 +26,10 @@ from tumen.alerts import _send
 from tumen.bus_embedded import EmbeddedBus
 from tumen.codec import decode
 from tumen.delivery import SinkGateway
+from tumen.health import serve
 from tumen.logs import HIDDEN, configure, know, scrub
 from tumen.messages import DeadLetter
-from tumen.metrics import Metrics, serve
+from tumen.metrics import Metrics
 from tumen.runner import Node, make_runner
 from tumen.settings import LogSettings, Settings, SlackSettings
 from tumen.stage import Kit, Sink

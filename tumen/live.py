@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from tumen.bus import Bus, Fenced
+from tumen.health import Health
 from tumen.metrics import Metrics
 from tumen.runner import Clocks, GatewayRunner, Node, StageRunner, make_runner
 from tumen.settings import BusSettings
@@ -25,10 +26,16 @@ _COMPACT_AFTER = timedelta(days=1)
 
 
 class Live:
-    """Runs nodes until `stop`.  Raises `Refused` on construction if one of their groups is already run elsewhere."""
+    """Runs nodes until `stop`, and says in `health` how it goes.
 
-    def __init__(self, nodes: Sequence[Node], bus: Bus, metrics: Metrics, clocks: Clocks, settings: BusSettings) -> None:
+    Raises `Refused` on construction if one of their groups is already run elsewhere.
+    """
+
+    def __init__(
+        self, nodes: Sequence[Node], bus: Bus, metrics: Metrics, clocks: Clocks, settings: BusSettings, health: Health | None = None
+    ) -> None:
         self._bus, self._metrics, self._clocks = bus, metrics, clocks
+        self._health = health or Health()
         self._stop = threading.Event()
         self._fault: BaseException | None = None
         self._closing = ExitStack()
@@ -51,9 +58,11 @@ class Live:
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
+        self._health.ready()
 
     def stop(self) -> None:
         """Ask for the end: what is being handled is committed, nothing new is read."""
+        self._health.ending()
         self._stop.set()
         self._bus.wake()
 
@@ -73,6 +82,11 @@ class Live:
         """Sleep until a stop is asked for or a node has failed for good; gives whether that is so."""
         return self._stop.wait(seconds)
 
+    def wait_for_end(self) -> None:
+        """Sleep until `wait` would say so."""
+        while not self.wait(1.0):
+            pass
+
     def idle(self) -> bool:
         """Nothing to read, nothing in flight.  Jobs that wait for their time do not count."""
         flying = any(isinstance(runner, GatewayRunner) and runner.in_flight() for runner in self._runners)
@@ -87,6 +101,7 @@ class Live:
                 idle = _IDLE_SECONDS
             except Fenced as error:
                 self._fault = error
+                self._health.failed(f"{runner.node.name}: another process has taken this group over")
                 log.error("fenced", stage=runner.node.name, reason="another process has taken this group over")
                 self.stop()
                 return

@@ -5,14 +5,11 @@ Times are exported as timestamps, not as ages; names keep to prometheus.io/docs/
 """
 
 import platform
-import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
-from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
 
 from tumen.errors import Outcome
 from tumen.messages import EventType
@@ -122,22 +119,3 @@ def _version() -> str:
         return version("tumen")
     except PackageNotFoundError:  # run from a checkout that was never installed
         return "unknown"
-
-
-class Server:
-    """The HTTP server of /metrics."""
-
-    def __init__(self, server: WSGIServer, thread: threading.Thread) -> None:
-        self._server, self._thread = server, thread
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-def serve(metrics: Metrics, host: str, port: int) -> tuple[Server, int]:
-    """Serve /metrics in a thread of its own; port 0 takes a free one.  Gives the server and its port.  Raises `OSError`."""
-    server, thread = start_http_server(port, host, registry=metrics.registry)
-    bound: Any = server.server_port
-    return Server(server, thread), int(bound)

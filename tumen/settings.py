@@ -98,12 +98,16 @@ class LogSettings(Table):
 
 
 class BusSettings(Table):
-    """The embedded bus: one SQLite file in the data folder.  A node stops reading when a reader of its output lags by `max_lag`."""
+    """The embedded bus: one SQLite file in the data folder.  A node stops reading when a reader of its output lags by `max_lag`.
+
+    `drain_seconds`: how long an ending process waits for what it has begun.
+    """
 
     file: str = "bus.db"
     max_lag: int = Field(default=10_000, ge=1)
     batch: int = Field(default=100, ge=1)
     tick_seconds: float = Field(default=60.0, gt=0)
+    drain_seconds: float = Field(default=15.0, gt=0)
 
 
 class Settings(BaseSettings):

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from tumen.bus import Bus
+from tumen.bus_embedded import EmbeddedBus
 from tumen.errors import ConfigError
 from tumen.logs import configure, to_stderr
 from tumen.runner import Clocks
@@ -52,3 +54,8 @@ def kit_of(settings: Settings, *, echo: Callable[[str], None] = click.echo, extr
         echo=echo,
         extra=extra or {},
     )
+
+
+def open_bus(settings: Settings) -> Bus:
+    """The bus that the settings name.  Raises `Refused`."""
+    return EmbeddedBus(settings.data / settings.bus.file)

@@ -1,10 +1,7 @@
 """``tumen run``: the always-on pipeline."""
 
 import json
-import os
-import signal
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,23 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import structlog
-from prometheus_client import CollectorRegistry
 
-from tumen.bus_embedded import EmbeddedBus
-from tumen.cli._kit import CLOCKS, kit_of, settings_of, wall_clock
+from tumen.cli._kit import settings_of, wall_clock
+from tumen.cli._process import serve_nodes
 from tumen.errors import Refused
 from tumen.live import Live
-from tumen.metrics import Metrics, serve
-from tumen.pipeline import build_nodes, load_topology
+from tumen.pipeline import load_topology
 from tumen.settings import ROOT, Settings
 
 if TYPE_CHECKING:
     from tumen.sample_wire import SampleWire
 
-log = structlog.get_logger(__name__)
-
-_DRAIN_SECONDS = 15.0
 _QUIET_SECONDS = 2.0
 
 
@@ -99,49 +90,22 @@ def _free_port() -> int:
 
 
 def _run(settings: Settings, until_quiet: "SampleWire | None") -> int:
-    topology = load_topology()
-    registry = CollectorRegistry()
-    metrics = Metrics(registry)
-    with EmbeddedBus(settings.data / settings.bus.file) as bus:
-        nodes = build_nodes(topology, kit_of(settings, extra={"metrics": metrics}))
-        live = Live(nodes, bus, metrics, CLOCKS, settings.bus)
-        try:
-            server, port = serve(metrics, settings.metrics.host, settings.metrics.port)
-        except OSError as error:
-            raise Refused(f"metrics.port = {settings.metrics.port}: {error.strerror}; set another, or 0 for a free one") from None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: live.stop())
-        _greet(settings, len(nodes), port)
-        live.start()
-        try:
-            _watch_over(live, until_quiet)
-        finally:
-            live.stop()
-            at_rest = live.join(_DRAIN_SECONDS)
-            server.close()
-        if not at_rest:
-            # what is still in I/O is in its queue and will be done again: nothing is lost by not waiting
-            log.warning("ended_with_io_in_flight", waited_seconds=_DRAIN_SECONDS)
-            sys.stdout.flush()
-            os._exit(0)
-    click.echo("Tumen has ended in order.", err=True)
-    return 0
+    def watch_over(live: Live) -> None:
+        if until_quiet is None:
+            live.wait_for_end()
+        else:
+            _until_quiet(live, until_quiet)
 
-
-def _greet(settings: Settings, nodes: int, port: int) -> None:
     samples = " (the sample wire: invented news)" if settings.realm == "sample" else ""
     feeds = f"{len(settings.feeds)} feeds{samples}" if settings.feeds else "no feeds yet: 'tumen feeds add URL'"
-    click.echo(f"Tumen runs: {nodes} nodes, {feeds}, languages {', '.join(settings.languages)}", err=True)
-    click.echo(f"  metrics  http://{settings.metrics.host}:{port}/metrics", err=True)
-    click.echo(f"  data     {settings.data}", err=True)
+    return serve_nodes(settings, load_topology(), lambda _: True, f"{feeds}, languages {', '.join(settings.languages)}", watch_over)
 
 
-def _watch_over(live: Live, until_quiet: "SampleWire | None") -> None:
+def _until_quiet(live: Live, wire: "SampleWire") -> None:
+    """Until all has been played and handled, or a stop is asked for."""
     quiet_since: float | None = None
     while not live.wait(0.2):
-        if until_quiet is None:
-            continue
-        if not (until_quiet.done(wall_clock()) and live.idle()):
+        if not (wire.done(wall_clock()) and live.idle()):
             quiet_since = None
         elif quiet_since is None:
             quiet_since = time.monotonic()
