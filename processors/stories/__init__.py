@@ -4,7 +4,7 @@ speaks again.
 `matching` says whether two articles report one event, `policy` what is worth telling; `memory` keeps and finds stories; `stage` joins them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from processors.stories.memory import Memory
 from processors.stories.policy import Rules
-from processors.stories.signature import plain
-from processors.stories.stage import REASONS, Names, handle
+from processors.stories.signature import Names, plain
+from processors.stories.stage import REASONS, handle
 from tumen.messages import Tagged
 from tumen.stage import Kit, Out, Stage, StageSpec
 from tumen.state import State
@@ -52,7 +52,16 @@ def names_of(watch: "Watch") -> Names:
     return Names(
         leaders=frozenset(e.qid or plain(e.name) for e in watch.entities if any(t.office in heads and not t.until for t in e.tenures)),
         broad=frozenset(e.name.casefold() for e in watch.entities if e.kind == "state" or e.broad),
+        speakers=lambda text, language: _speakers(watch, text, language),
     )
+
+
+def _speakers(watch: "Watch", text: str, language: str | None) -> Iterator[str]:
+    for hit in watch.find(text, language):
+        if hit.kind != "weak":
+            yield hit.entity.qid or plain(hit.entity.name)
+            if hit.entity.side:
+                yield hit.entity.side
 
 
 def make_stage(config: Config, names: Names) -> Stage[Tagged]:

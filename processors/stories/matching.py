@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from processors.stories.model import Profile, Signature
-from processors.stories.timing import timing
+from processors.stories.timing import age, timing
 from tumen.messages import EventType
 
 E = EventType
@@ -67,8 +67,9 @@ def facets(one: EventType, other: EventType) -> bool:
 
 
 def score_story(new: Signature, profile: Profile, leaders: Collection[str]) -> Score:
-    """The best score of `new` against any article of the story."""
-    return max((score(new, known, leaders) for known in completed(profile.signatures)), key=lambda found: found.total)
+    """The best score of `new` against any article of the story, less what the story's age says against it."""
+    best = max((score(new, known, leaders) for known in completed(profile.signatures)), key=lambda found: found.total)
+    return Score((*best.points, Point("age", *age(new, profile.signatures))))
 
 
 def completed(signatures: Sequence[Signature]) -> Iterator[Signature]:
@@ -84,9 +85,12 @@ def completed(signatures: Sequence[Signature]) -> Iterator[Signature]:
         )
 
 
-def no_rival(best: Score, second: Score | None) -> Point:
-    """Where few stories are told, the only one of its kind on its day is the same one; where many are, more must speak for it."""
-    dated = any(point.name == "dates" and point.points > 0 for point in best.points)
+def no_rival(new: Signature, profile: Profile, best: Score, second: Score | None) -> Point:
+    """Where few stories are told, the only one of its kind on its day is the same one; where many are, more must speak for it.
+
+    Its day is that of its first report: else a story of something that goes on for weeks would take in everything said of it.
+    """
+    dated = timing(new, profile.signatures[0])[0] > 0
     contradicted = any(point.points < -0.25 for point in best.points)
     clear = second is None or second.total <= best.total - RIVAL
     return Point("no rival", 0.75 if dated and clear and not contradicted else 0.0)
@@ -105,6 +109,7 @@ def score(new: Signature, known: Signature, leaders: Collection[str]) -> Score:
             _stance(new, known),
             *_persons(new, known, leaders),
             _others(new, known),
+            _claimant(new, known),
             _place(new, known),
             Point("dates", *timing(new, known)),
             _numbers(new, known),
@@ -147,27 +152,40 @@ def _stance(new: Signature, known: Signature) -> Point:
 
 
 def _persons(new: Signature, known: Signature, leaders: Collection[str]) -> Iterable[Point]:
-    """Per side: the same person, or another one.  Meeting a leader says little; another minister is another meeting."""
+    """Per side: the same person, or another one.  Meeting a leader says little; another minister is another meeting.
+
+    Where nobody meets, people say less, and those who only speak about it nothing.
+    """
+    meeting = new.event in IN_A_CITY and known.event in IN_A_CITY
+    speakers = frozenset() if meeting else frozenset((*new.claimants, *known.claimants))
     for side in ("russia", "dprk", None):
-        one = {key for who, key in new.persons if who == side}
-        other = {key for who, key in known.persons if who == side}
+        one = {key for who, key in new.persons if who == side} - speakers
+        other = {key for who, key in known.persons if who == side} - speakers
         if not one or not other:
             continue
         shared = one & other
-        if shared - set(leaders):
-            yield Point("persons", 2.0, ", ".join(sorted(shared)))
-        elif (one - set(leaders)) and (other - set(leaders)):
-            yield Point("persons", -3.0, f"{', '.join(sorted(one))} / {', '.join(sorted(other))}")
-        elif shared:
-            yield Point("persons", 0.75, ", ".join(sorted(shared)))
-        else:
-            yield Point("persons", -1.5, f"{', '.join(sorted(one))} / {', '.join(sorted(other))}")
+        if shared:
+            yield Point("persons", 0.75 if not meeting or shared <= set(leaders) else 2.0, ", ".join(sorted(shared)))
+        elif meeting:
+            strangers = not (one | other) & set(leaders)
+            yield Point("persons", -3.0 if strangers else -1.5, f"{', '.join(sorted(one))} / {', '.join(sorted(other))}")
 
 
 def _others(new: Signature, known: Signature) -> Point:
     """Who else is named.  States comment on everything, organisations on less."""
     states, shared = set(new.states) & set(known.states), set(new.others) & set(known.others)
     return Point("third parties", 0.5 if shared else 0.25 if states else 0.0, ", ".join(sorted(shared | states)))
+
+
+def _claimant(new: Signature, known: Signature) -> Point:
+    """Who says so.  A side and its officials speak with one voice, so that only its name is shared by them."""
+    one, other = set(new.claimants), set(known.claimants)
+    if not one or not other:
+        return Point("says", 0)
+    shared = one & other
+    if not shared:
+        return Point("says", -0.25, f"{', '.join(sorted(one))} / {', '.join(sorted(other))}")
+    return Point("says", 0.25 if shared <= {"russia", "dprk"} else 0.5, ", ".join(sorted(shared)))
 
 
 def _place(new: Signature, known: Signature) -> Point:

@@ -90,7 +90,8 @@ class Memory:
 
     def trim(self, most: int) -> None:
         """Forget the stories that have been quiet longest until there are `most`."""
-        for key, _ in list(self._state.scan("age/", limit=max(0, self.count() - most))):
+        too_many = self.count() - most
+        for key, _ in list(self._state.scan("age/", limit=too_many)) if too_many > 0 else ():
             self._drop(key.rsplit("/", 1)[1])
 
     def _drop(self, story_id: str) -> None:

@@ -13,8 +13,9 @@ class Signature(Frozen):
     """What is known of the event that one article reports: all that matching looks at.
 
     `persons`: (side, key) of the people named with it; a key is a QID, or a name where there is none.  `others`: keys of organisations,
-    `states`: of third states.  `number` is the main mention's.  `seen`: the day it came in, where nothing says
-    when it was published and it was no backlog.  `words`: title words in the article's own language; `english`: those of its English title.
+    `states`: of third states, `claimants`: of who says so, and the side that they are of.  `number` is the main mention's.
+    `seen`: the day it came in, where nothing says when it was published and it was no backlog.
+    `words`: title words in the article's own language; `english`: those of its English title.
     """
 
     article_id: str
@@ -25,6 +26,7 @@ class Signature(Frozen):
     persons: tuple[tuple[Side | None, str], ...] = ()
     others: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
+    claimants: tuple[str, ...] = ()
     place: str | None = None
     when: PartialDate | None = None
     published: PartialDate | None = None

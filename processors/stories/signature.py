@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 from processors.stories.model import Part, Side, Signature
 from processors.stories.origins import origin_key, outlet
@@ -20,6 +20,18 @@ STEM = 6  # letters of a word that count: enough to see through most endings
 
 _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+
+
+class Names(NamedTuple):
+    """What matching must know of the watch.
+
+    `leaders`: keys of those who meet everybody, so that meeting them says little.  `broad`: names of countries and regions, case folded.
+    `speakers`: keys of whom a text names, in a language, and their sides.
+    """
+
+    leaders: frozenset[str] = frozenset()
+    broad: frozenset[str] = frozenset()
+    speakers: Callable[[str, str | None], Iterable[str]] = lambda _text, _language: ()
 
 
 def main_news(tagged: Tagged) -> Mention | None:
@@ -43,8 +55,8 @@ def fingerprint(tagged: Tagged) -> str:
     )
 
 
-def part_of(tagged: Tagged, main: Mention, mentions: Sequence[Mention], broad: Collection[str]) -> Part:
-    """The part that `tagged` brings to the story of its `main` mention; `mentions` are the ones that belong to it; `broad`: see `city`."""
+def part_of(tagged: Tagged, main: Mention, mentions: Sequence[Mention], names: Names) -> Part:
+    """The part that `tagged` brings to the story of its `main` mention; `mentions` are the ones that belong to it."""
     unique, article = tagged.unique, tagged.unique.article
     return Part(
         article=StoryArticle(
@@ -64,7 +76,7 @@ def part_of(tagged: Tagged, main: Mention, mentions: Sequence[Mention], broad: C
         outlet=outlet(unique),
         copy_=is_copy(unique),
         score=tagged.score,
-        signature=signature(tagged, main, broad),
+        signature=signature(tagged, main, names),
         mentions=tuple([main, *(m for m in mentions if m.id != main.id)][:MAX_MENTIONS]),
         main=main.id,
         prominent=tuple(m.id for m in mentions if m.id == main.id or is_prominent(m, len(article.lead))),
@@ -91,10 +103,11 @@ def english_title(tagged: Tagged) -> str | None:
     return tagged.translation.title if tagged.translation.engine != "none" and tagged.translation.title else None
 
 
-def signature(tagged: Tagged, main: Mention, broad: Collection[str]) -> Signature:
+def signature(tagged: Tagged, main: Mention, names: Names) -> Signature:
     """What matching looks at.  Numbers and people of the other news mentions of the same event type count with those of the main one."""
     article = tagged.unique.article
     news = [m for m in tagged.mentions if m.role == "news"]
+    said_by = claimants(main, article.language, names)
     kin = [main, *(m for m in news if m.id != main.id and m.event == main.event)]
     return Signature(
         article_id=article.id,
@@ -103,12 +116,13 @@ def signature(tagged: Tagged, main: Mention, broad: Collection[str]) -> Signatur
         direction=main.direction,
         stance=main.stance,
         persons=persons(main.actors),
-        others=_unique(key_of(a) for a in main.actors if a.kind == "organisation"),
-        states=_unique(key_of(a) for a in main.actors if a.kind == "state" and a.side is None),
-        place=city(main, broad),
+        others=_unique(key_of(a) for a in main.actors if a.kind == "organisation" and key_of(a) not in said_by),
+        states=_unique(key_of(a) for a in main.actors if a.kind == "state" and a.side is None and key_of(a) not in said_by),
+        place=city(main, names),
         when=main.when.date if main.when else None,
         published=article.published,
         seen=None if article.published or "backlog" in article.flags else f"{tagged.seen_at:%Y-%m-%d}",
+        claimants=said_by,
         number=main.quantity.number if main.quantity else None,
         numbers=_unique(m.quantity.number for m in (*kin, *news) if m.quantity)[:MAX_NUMBERS],
         language=article.language,
@@ -117,7 +131,7 @@ def signature(tagged: Tagged, main: Mention, broad: Collection[str]) -> Signatur
     )
 
 
-def alone(mention: Mention, article_id: str, broad: Collection[str]) -> Signature:
+def alone(mention: Mention, article_id: str, names: Names) -> Signature:
     """The signature of one mention by itself, as one that recalls another event has it."""
     return Signature(
         article_id=article_id,
@@ -126,15 +140,20 @@ def alone(mention: Mention, article_id: str, broad: Collection[str]) -> Signatur
         direction=mention.direction,
         stance=mention.stance,
         persons=persons(mention.actors),
-        place=city(mention, broad),
+        place=city(mention, names),
         when=mention.when.date if mention.when else None,
         numbers=(mention.quantity.number,) if mention.quantity else (),
     )
 
 
-def city(mention: Mention, broad: Collection[str]) -> str | None:
-    """Where it was, unless only the country or region is told (`broad` names those, case folded): that contradicts no city in it."""
-    return mention.place if mention.place and mention.place.casefold() not in broad else None
+def claimants(mention: Mention, language: str | None, names: Names) -> tuple[str, ...]:
+    """Who says so, as keys: whom the words of `says` name, whatever the language."""
+    return _unique(names.speakers(mention.says, language)) if mention.says else ()
+
+
+def city(mention: Mention, names: Names) -> str | None:
+    """Where it was, unless only the country or region is told (`Names.broad`): that contradicts no city in it."""
+    return mention.place if mention.place and mention.place.casefold() not in names.broad else None
 
 
 def persons(actors: Iterable[Actor]) -> tuple[tuple[Side | None, str], ...]:

@@ -7,9 +7,9 @@ from processors.stories.conflicts import conflicts
 from processors.stories.dates import parts
 from processors.stories.matching import SAME, Score, facets, no_rival, score_story
 from processors.stories.memory import Memory
-from processors.stories.model import Notification, Part, Recall, Seen, Signature, StoryState
+from processors.stories.model import Notification, Part, Profile, Recall, Seen, Signature, StoryState
 from processors.stories.policy import Rules, decide
-from processors.stories.signature import alone, fingerprint, is_copy, main_news, part_of
+from processors.stories.signature import Names, alone, fingerprint, is_copy, main_news, part_of
 from tumen.event_line import event_line
 from tumen.ids import alert_id
 from tumen.messages import Alert, Mention, Story, Tagged, Why
@@ -22,13 +22,6 @@ STICKY = 1.0  # points that an edited article may lose against its own story bef
 MAX_PARTS = 60
 MAX_RECALLS = 20
 MAX_ORIGINS = 300
-
-
-class Names(NamedTuple):
-    """What matching must know of the watch: keys of the leaders, who meet everybody; names of countries and regions, case folded."""
-
-    leaders: frozenset[str] = frozenset()
-    broad: frozenset[str] = frozenset()
 
 
 class Choice(NamedTuple):
@@ -68,7 +61,7 @@ def handle(tagged: Tagged, memory: Memory, rules: Rules, names: Names) -> Iterab
 
 def _report(tagged: Tagged, main: Mention, seen: Seen | None, memory: Memory, rules: Rules, names: Names) -> tuple[StoryState, list[Out]]:
     """The article joins a story or opens one; its news is told if it is any."""
-    part = part_of(tagged, main, [m for m in tagged.mentions if _belongs(m, main)], names.broad)
+    part = part_of(tagged, main, [m for m in tagged.mentions if _belongs(m, main)], names)
     choice = _choose(tagged, part.signature, seen, memory, names)
     outs: list[Out] = []
     if seen is not None and seen.story is not None and (choice.story is None or choice.story.id != seen.story):
@@ -99,6 +92,7 @@ def _choose(tagged: Tagged, signature: Signature, seen: Seen | None, memory: Mem
     if original is not None and original.story is not None:
         return Choice(memory.story(original.story), Why(stage="stories", rule="copy", cue=unique.copy_of or ""))
     scored: list[tuple[float, str, Score]] = []
+    profiles: dict[str, Profile] = {}
     for profile in memory.candidates(signature, tagged.realm, tagged.seen_at):
         others = tuple(s for s in profile.signatures if s.article_id != signature.article_id)
         own = seen is not None and seen.story == profile.id
@@ -106,13 +100,14 @@ def _choose(tagged: Tagged, signature: Signature, seen: Seen | None, memory: Mem
             return Choice(memory.story(profile.id), Why(stage="stories", rule="edited", cue="the only article of its story"))
         if not others:
             continue
-        found = score_story(signature, profile.model_copy(update={"signatures": others}), names.leaders)
+        profiles[profile.id] = profile.model_copy(update={"signatures": others})
+        found = score_story(signature, profiles[profile.id], names.leaders)
         scored.append((found.total + (STICKY if own else 0.0), profile.id, found))
     scored.sort(key=lambda one: one[:2], reverse=True)
     if not scored or scored[0][0] <= 0:
         return Choice(None, Why(stage="stories", rule="new", cue="nothing like it"))
     rank, story_id, found = scored[0]
-    bonus = no_rival(found, scored[1][2] if len(scored) > 1 else None)
+    bonus = no_rival(signature, profiles[story_id], found, scored[1][2] if len(scored) > 1 else None)
     found = Score((*found.points, bonus))
     if rank + bonus.points >= SAME:
         return Choice(memory.story(story_id), Why(stage="stories", rule="matched", cue=str(found)))
@@ -171,7 +166,7 @@ def _recall(tagged: Tagged, own: str | None, memory: Memory, names: Names) -> di
         known = parts(mention.when.date) if mention.when else None
         if mention.role != "background" or known is None or known.month is None:
             continue
-        signature = alone(mention, article_id, names.broad)
+        signature = alone(mention, article_id, names)
         candidates = memory.candidates(signature, tagged.realm, tagged.seen_at)
         scored = [(score_story(signature, profile, names.leaders), profile.id) for profile in candidates if profile.id != own]
         score, story_id = max(scored, key=lambda one: (one[0].total, one[1]), default=(Score(()), ""))
