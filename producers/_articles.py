@@ -1,4 +1,4 @@
-"""A file's bytes to its items: plain text, HTML, a feed, or lines of JSON.  Pure: bytes in, items or a named reason out."""
+"""A file's bytes to its items: plain text, HTML, a feed, or lines of JSON.  Bytes in, items or a named reason out."""
 
 import json
 import re
@@ -11,8 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from producers._dates import read_date, settled
 from producers._encoding import UnknownEncoding, html_text, looks_binary, plain_text
-from producers._feedxml import TITLE_CAP, Unparsable, parse
+from producers._feedxml import TITLE_CAP, Unparsable
 from producers._links import canonical, host_of, web_link
+from producers._sandbox import parse_apart
 from producers._seen import Seen, identify
 from producers._text import one_line, scrub, seen_length
 from tumen.errors import TumenError
@@ -179,7 +180,7 @@ def _check_bytes(data: bytes) -> None:
 
 def _feed(data: bytes, where: Where) -> list[Item]:
     try:
-        feed = parse(data, "", {}, MAX_ENTRIES)
+        feed = parse_apart(data, "", {}, MAX_ENTRIES)
     except Unparsable as error:
         raise Unreadable(error.reason, f"no feed that can be read: {error}") from None
     # two files of one name are two feeds unless they say that they are the same one

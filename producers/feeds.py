@@ -19,8 +19,9 @@ import structlog
 from pydantic import AwareDatetime
 
 from producers._dates import settled
-from producers._feedxml import Parsed, Unparsable, parse
+from producers._feedxml import Parsed, Unparsable
 from producers._links import host_of
+from producers._sandbox import parse_apart
 from producers._seen import MAX_EDITS, Identified, Seen, SeenArticle, identify, remember
 from tumen.feedlist import FeedCheck
 from tumen.http import Failure, FailureKind, Request, Response, fetch, redact
@@ -274,7 +275,7 @@ def ask(poll: Poll, http: HttpSettings, max_entries: int) -> Answer:
 
 
 def read(response: Response, known_body: str | None, max_entries: int) -> Answer:
-    """What a response says.  Pure."""
+    """What a response says."""
     if response.status == 304:
         return Answer(outcome="unchanged")
     body = digest(response.body)
@@ -282,7 +283,7 @@ def read(response: Response, known_body: str | None, max_entries: int) -> Answer
     if body == known_body:
         return Answer(outcome="unchanged", full=True, body=body, **validators)
     try:
-        feed = parse(response.body, response.final_url, response.headers, max_entries)
+        feed = parse_apart(response.body, response.final_url, response.headers, max_entries)
     except Unparsable as error:
         return Answer(outcome="failed", reason=error.reason, message=str(error))
     return Answer(outcome="fetched", full=True, feed=feed, body=body, **validators)
