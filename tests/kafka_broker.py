@@ -1,7 +1,7 @@
 """A real Apache Kafka broker for the tests: one for the whole session, and one of its own for whoever wants to break it.
 
-`TUMEN_KAFKA_BOOTSTRAP` names a broker to use instead (the tests that stop or freeze a broker still start their own).  Where there is neither
-that nor Java and Maven, the suite is left out, and says so at the end of the run; with ``CI=true`` it fails instead.
+`TUMEN_KAFKA_BOOTSTRAP` names a broker to use instead (the tests that stop or freeze a broker still start their own).  Where there is
+neither that nor Java and Maven, the suite is left out, and says so at the end of the run; with ``CI=true`` it fails instead.
 """
 
 import os

@@ -53,7 +53,7 @@ def test_only_commit_moves_a_position(open_bus: Open) -> None:
     writer.commit({}, [out("a", "1"), out("a", "2")], {})
     first = reader.fetch(["a"], 1)
     assert reader.fetch(["a"], 1) == first
-    reader.commit({"a": first[0].offset}, [], {})
+    reader.commit({("a", 0): first[0].offset}, [], {})
     assert [r.value for r in reader.fetch(["a"], 10)] == [b"2"]
     assert reader.lag("a") == 1
     assert bus.lags("a") == {"reader": 1}
@@ -61,8 +61,8 @@ def test_only_commit_moves_a_position(open_bus: Open) -> None:
 
 def test_a_position_never_goes_back(open_bus: Open) -> None:
     reader = open_bus().join("reader", ["a"])
-    reader.commit({"a": 7}, [], {})
-    reader.commit({"a": 3}, [], {})
+    reader.commit({("a", 0): 7}, [], {})
+    reader.commit({("a", 0): 3}, [], {})
     assert reader.position("a") == 7
 
 
@@ -93,7 +93,7 @@ def test_a_group_that_was_taken_over_writes_nothing(open_bus: Open) -> None:
         pytest.skip("the file bus refuses a second holder outright; the fence is tried on the shared one")
     heir = bus.join("g", ["a"])
     with pytest.raises(Fenced):
-        zombie.commit({"a": 1}, [out("b", "lost")], {"k": b"v"})
+        zombie.commit({("a", 0): 1}, [out("b", "lost")], {"k": b"v"})
     assert bus.read("b", 0, 10) == []
     assert heir.position("a") == 0
 
@@ -112,11 +112,11 @@ def test_trim_never_passes_a_live_group_and_keeps_offsets_unique(open_bus: Open)
     writer, slow, quick = bus.join("writer", ()), bus.join("slow", ["a"]), bus.join("quick", ["a"])
     writer.commit({}, [out("a", str(i)) for i in range(10)], {})
     offsets = [r.offset for r in bus.read("a", 0, 100)]
-    slow.commit({"a": offsets[3]}, [], {})
-    quick.commit({"a": offsets[9]}, [], {})
+    slow.commit({("a", 0): offsets[3]}, [], {})
+    quick.commit({("a", 0): offsets[9]}, [], {})
     assert bus.trim("a", time.time() + 1, compact=False) == 4
     assert [r.value for r in slow.fetch(["a"], 100)] == [b"4", b"5", b"6", b"7", b"8", b"9"]
-    slow.commit({"a": offsets[9]}, [], {})
+    slow.commit({("a", 0): offsets[9]}, [], {})
     assert bus.trim("a", time.time() + 1, compact=False) == 6
     writer.commit({}, [out("a", "next")], {})
     assert [r.value for r in slow.fetch(["a"], 100)] == [b"next"]
@@ -127,7 +127,7 @@ def test_compaction_keeps_the_newest_of_each_key(open_bus: Open) -> None:
     bus = open_bus()
     writer, reader = bus.join("writer", ()), bus.join("reader", ["s"])
     writer.commit({}, [out("s", "x1", "x"), out("s", "y1", "y"), out("s", "x2", "x")], {})
-    reader.commit({"s": bus.read("s", 0, 10)[-1].offset}, [], {})
+    reader.commit({("s", 0): bus.read("s", 0, 10)[-1].offset}, [], {})
     assert bus.trim("s", time.time() + 1, compact=True) == 1
     assert [r.value for r in bus.read("s", 0, 10)] == [b"y1", b"x2"]
 
@@ -136,7 +136,7 @@ def test_young_records_and_unread_topics_stay(open_bus: Open) -> None:
     bus = open_bus()
     writer, reader = bus.join("writer", ()), bus.join("reader", ["a"])
     writer.commit({}, [out("a", "1"), out("dead", "2")], {})
-    reader.commit({"a": bus.read("a", 0, 1)[0].offset}, [], {})
+    reader.commit({("a", 0): bus.read("a", 0, 1)[0].offset}, [], {})
     assert bus.trim("a", time.time() - 60, compact=False) == 0
     assert bus.trim("dead", time.time() + 1, compact=False) == 0
 
@@ -217,11 +217,11 @@ def test_a_full_disk_is_unavailable_and_nothing_is_half_written(tmp_path: Path) 
         group = bus.join("g", ["a"])
         group.db.pragma("max_page_count", group.db.pragma("page_count") + 4)
         with pytest.raises(Unavailable, match="full"):
-            group.commit({"a": 5}, [out("b", "x" * 4000) for _ in range(100)], {"k": b"v"})
+            group.commit({("a", 0): 5}, [out("b", "x" * 4000) for _ in range(100)], {"k": b"v"})
         assert group.position("a") == 0
         assert bus.read("b", 0, 10) == []
         group.db.pragma("max_page_count", 1_000_000)
-        group.commit({"a": 5}, [out("b", "x" * 4000) for _ in range(100)], {"k": b"v"})
+        group.commit({("a", 0): 5}, [out("b", "x" * 4000) for _ in range(100)], {"k": b"v"})
         assert group.position("a") == 5
         group.close()
 

@@ -151,7 +151,7 @@ def test_backpressure_stops_reading_until_the_slowest_reader_catches_up(tmp_path
         while runner.step():
             pass
         assert slow.lag("candidates") == 10  # stopped at the first batch past the limit
-        slow.commit({"candidates": bus.read("candidates", 0, 100)[-1].offset}, [], {})
+        slow.commit({("candidates", 0): bus.read("candidates", 0, 100)[-1].offset}, [], {})
         assert runner.step()
         runner.close()
 
@@ -247,11 +247,11 @@ def test_a_full_bus_keeps_the_result_and_does_not_repeat_the_io(tmp_path: Path) 
         runner = GatewayRunner(node, bus, Counts(), clock.clocks, batch=10, max_lag=100)
         commit, failures = runner.group.commit, iter((Unavailable("disk full", 1), None))
 
-        def flaky(offsets: Any, outputs: Any, writes: Any) -> None:
+        def flaky(offsets: Any, outputs: Any, writes: Any, *hold: Any) -> None:
             failure = next(failures, None) if outputs else None
             if failure:
                 raise failure
-            commit(offsets, outputs, writes)
+            commit(offsets, outputs, writes, *hold)
 
         runner.group.commit = flaky  # type: ignore[method-assign]
         settle([runner], advance=clock.advance, idle=5)

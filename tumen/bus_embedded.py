@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import apsw
 
-from tumen.bus import Fenced, Output, Record
+from tumen.bus import Fenced, Offsets, Output, Record
 from tumen.errors import Refused, Unavailable
 
 APPLICATION_ID = 0x54756D65  # "Tume": tells our file from any other SQLite file
@@ -134,6 +134,7 @@ class EmbeddedGroup:
 
     def __init__(self, bus: "EmbeddedBus", name: str, reads: Sequence[str], db: apsw.Connection, lock_file: int | None) -> None:
         self.name = name
+        self.max_bytes: int | None = None
         self.db = db
         self.lock = bus.shared_lock if db is bus.shared else threading.RLock()
         self.state = EmbeddedState(self)
@@ -144,7 +145,16 @@ class EmbeddedGroup:
             for topic in reads:
                 db.execute("INSERT OR IGNORE INTO positions VALUES(?, ?, 0)", (name, topic))
 
-    def position(self, topic: str) -> int:
+    def state_of(self, share: int) -> EmbeddedState:
+        return self.state
+
+    def shares(self) -> Mapping[int, int]:
+        return {0: self._fence}
+
+    def share_of(self, record: Record) -> int:
+        return 0
+
+    def position(self, topic: str, partition: int = 0) -> int:
         with self.lock:
             row = self.db.execute("SELECT offset FROM positions WHERE grp=? AND topic=?", (self.name, topic)).fetchone()
         return 0 if row is None else int(row[0])
@@ -153,14 +163,21 @@ class EmbeddedGroup:
         found = [self._bus.read_on(self.db, self.lock, topic, self.position(topic), limit) for topic in topics]
         return list(heapq.merge(*found, key=lambda record: record.offset))[:limit]
 
-    def commit(self, offsets: Mapping[str, int], outputs: Sequence[Output], writes: Mapping[str, bytes | None]) -> None:
+    def commit(
+        self,
+        offsets: Offsets,
+        outputs: Sequence[Output],
+        writes: Mapping[str, bytes | None],
+        share: int | None = None,
+        hold: int | None = None,
+    ) -> None:
         """One transaction.  Raises `Fenced`, and `Unavailable` when the disk is full or the file stays busy: nothing was written then."""
         at = time.time()
         try:
             with self.lock, self._bus.write_lock, _Immediate(self.db):
                 if self.db.execute("SELECT fence FROM fences WHERE grp=?", (self.name,)).get != self._fence:
                     raise Fenced(self.name)
-                for topic, offset in offsets.items():
+                for (topic, _), offset in offsets.items():
                     self.db.execute(
                         "INSERT INTO positions VALUES(?, ?, ?) ON CONFLICT(grp, topic) DO UPDATE SET offset=max(offset, excluded.offset)",
                         (self.name, topic, offset),
@@ -260,7 +277,10 @@ class EmbeddedBus:
     def wake(self) -> None:
         self.notify()
 
-    def read(self, topic: str, after: int, limit: int) -> list[Record]:
+    def partitions(self, topic: str) -> int:
+        return 1
+
+    def read(self, topic: str, after: int, limit: int, partition: int | None = None) -> list[Record]:
         return self.read_on(self.shared, self.shared_lock, topic, after, limit)
 
     @staticmethod

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from tumen.bus import Output
+from tumen.envelope import envelope
 from tumen.errors import Reject, Unavailable
 from tumen.messages import Message
 from tumen.stage import Emit
@@ -37,7 +38,7 @@ def encode(emit: Emit[Any]) -> Output:
     topic, message = emit.topic, emit.message
     if type(message) is not topic.model:
         raise TypeError(f"topic {topic.name} takes {topic.model.__name__}, got {type(message).__name__}")
-    return Output(topic.name, topic.key(message), message.model_dump_json(by_alias=True).encode())
+    return Output(topic.name, topic.key(message), message.model_dump_json(by_alias=True).encode(), envelope(message))
 
 
 def decode(topic: Topic[M], value: bytes, upcasts: Mapping[str, Upcast] = UPCASTS) -> M:

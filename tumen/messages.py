@@ -362,6 +362,7 @@ class DeadLetter(Message):
     schema_: Literal["dead/1"] = Field("dead/1", alias="schema")
     stage: str
     topic: str
+    partition: int = 0
     offset: int
     key: str
     value: str

@@ -5,11 +5,11 @@ Both take one `step()` at a time and say whether they did anything; `tumen.live`
 """
 
 import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 
@@ -60,10 +60,12 @@ class Clocks:
 
 @dataclass
 class _Batch:
-    """What handling some records has caused so far, not yet committed."""
+    """What handling some records of one share has caused so far, not yet committed."""
 
     overlay: Overlay
-    offsets: dict[str, int] = field(default_factory=dict)
+    share: int
+    hold: int
+    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)
     tells: list[Callable[[], None]] = field(default_factory=list)
 
@@ -101,8 +103,15 @@ class _Runner:
         inputs = self._inputs(self.node)
         if not inputs or self.paused_for or self.held_back():
             return False
-        records = self.group.fetch([topic.name for topic in inputs], self._batch)
-        batch = _Batch(Overlay(self.group.state))
+        try:
+            records = self.group.fetch([topic.name for topic in inputs], self._batch)
+            if not records:
+                return False
+            share = self.group.share_of(records[0])
+            batch = _Batch(Overlay(self.group.state_of(share)), share, self.group.shares()[share])
+        except Unavailable as error:
+            self._pause(error)
+            return False
         pause: Unavailable | None = None
         for record in records:
             try:
@@ -127,6 +136,7 @@ class _Runner:
                 message = decode(TOPICS[record.topic], record.value)
                 outs = [self._checked(out) for out in handle(message, fork)]
                 outputs = [encode(out) for out in outs if isinstance(out, Emit)]
+                self._check_sizes(outputs, fork)
             except Unavailable:
                 raise
             except Reject as error:
@@ -145,7 +155,7 @@ class _Runner:
             if outs and all(isinstance(out, Drop) for out in outs):
                 outcome = Outcome.DROPPED
             break
-        batch.offsets[record.topic] = record.offset
+        batch.offsets[record.topic, record.partition] = record.offset
         seconds = self._clocks.monotonic() - begun
         batch.tells.append(lambda: self._observer.handled(self.node.name, outcome, seconds))
 
@@ -157,6 +167,17 @@ class _Runner:
         elif out.topic not in self.node.writes and out.topic is not DEAD:
             raise TypeError(f"{self.node.name} wrote to {out.topic.name}, which it does not declare")
         return out
+
+    def _check_sizes(self, outputs: Sequence[Output], fork: Overlay) -> None:
+        """Raises `Reject` for what is larger than a record of this bus may be: it would fail with every record of its batch, for ever."""
+        limit = self.group.max_bytes
+        if limit is None:
+            return
+        sizes = [(f"a record of {out.topic}", len(out.key) + len(out.value)) for out in outputs]
+        sizes += [("a value of its state", len(key) + len(value)) for key, value in fork.writes.items() if value is not None]
+        for what, size in sizes:
+            if size > limit:
+                raise Reject(f"{self.node.name} made {what} of {size} bytes, the bus takes {limit}: raise kafka.max_message_bytes")
 
     def _tell_outs(self, outs: Sequence[Out], batch: _Batch) -> None:
         name, observer = self.node.name, self._observer
@@ -173,11 +194,12 @@ class _Runner:
         now = self._clocks.now()
         letter = DeadLetter.model_validate(
             {
-                "id": f"{self.node.name}-{record.topic}-{record.offset}",
+                "id": "-".join([self.node.name, record.topic, *([f"p{record.partition}"] if record.partition else ()), str(record.offset)]),
                 "seen_at": now,
                 "trace": "",
                 "stage": self.node.name,
                 "topic": record.topic,
+                "partition": record.partition,
                 "offset": record.offset,
                 "key": record.key,
                 "value": base64.b64encode(record.value).decode("ascii"),
@@ -198,7 +220,7 @@ class _Runner:
         if not (batch.offsets or batch.outputs or batch.overlay.writes):
             return False
         try:
-            self.group.commit(batch.offsets, batch.outputs, batch.overlay.writes)
+            self.group.commit(batch.offsets, batch.outputs, batch.overlay.writes, batch.share, batch.hold)
         except Unavailable as error:
             self._pause(error)
             return False
@@ -230,6 +252,15 @@ class StageRunner(_Runner):
         return stage.process(message, state)
 
 
+class _Flight(NamedTuple):
+    """A job in I/O, and the hold of the share whose queue it came from."""
+
+    job: Job
+    future: "Future[bytes]"
+    share: int
+    hold: int
+
+
 class GatewayRunner(_Runner):
     """Drives one gateway: intake is a commit, I/O happens outside of any, the result is a commit of its own.
 
@@ -243,13 +274,19 @@ class GatewayRunner(_Runner):
         assert not isinstance(node.work, Stage)
         self._gateway: Gateway = node.work
         self._executor = executor
-        self._flying: dict[str, tuple[Job, Future[bytes]]] = {}
+        self._flying: dict[str, _Flight] = {}
         self._lane_resumes: dict[str, float] = {}
+        self._first_share = 0
 
     def step(self) -> bool:
         took = self._read_in(self._gateway.accept)
-        landed = self._land()
-        return self._launch() or landed or took
+        try:
+            shares = self.group.shares()
+        except Unavailable as error:
+            self._pause(error)
+            return took
+        landed = self._land(shares)
+        return self._launch(shares) or landed or took
 
     def close(self) -> None:
         """Gives back what the gateway opened, too, unless its I/O is still going on (an end that did not wait)."""
@@ -261,36 +298,41 @@ class GatewayRunner(_Runner):
     def in_flight(self) -> int:
         return len(self._flying)
 
-    def _launch(self) -> bool:
-        """Start what is due in lanes that are free.  Gives whether anything was started."""
+    def _launch(self, shares: Mapping[int, int]) -> bool:
+        """Start what is due in lanes that are free, each share first in its turn.  Gives whether anything was started."""
         if self.held_back():
             return False
         started = False
         monotonic = self._clocks.monotonic()
-        for job in self._gateway.due(Overlay(self.group.state), self._clocks.now()):
-            if job.lane in self._flying or self._lane_resumes.get(job.lane, 0.0) > monotonic or len(self._flying) >= self.node.workers:
-                continue
-            future = _inline(self._gateway, job) if self._executor is None else self._executor.submit(self._gateway.perform, job)
-            future.add_done_callback(lambda _: self._bus.wake())
-            self._flying[job.lane] = (job, future)
-            started = True
+        self._first_share += 1
+        order = sorted(shares)
+        for share in (order[(self._first_share + i) % len(order)] for i in range(len(order))):
+            for job in self._gateway.due(Overlay(self.group.state_of(share)), self._clocks.now()):
+                if job.lane in self._flying or self._lane_resumes.get(job.lane, 0.0) > monotonic or len(self._flying) >= self.node.workers:
+                    continue
+                future = _inline(self._gateway, job) if self._executor is None else self._executor.submit(self._gateway.perform, job)
+                future.add_done_callback(lambda _: self._bus.wake())
+                self._flying[job.lane] = _Flight(job, future, share, shares[share])
+                started = True
         return started
 
-    def _land(self) -> bool:
+    def _land(self, shares: Mapping[int, int]) -> bool:
         """Commit the results that have arrived, one commit each."""
         landed = False
-        for lane, (job, future) in list(self._flying.items()):
-            if not future.done():
+        for lane, flight in list(self._flying.items()):
+            if not flight.future.done():
                 continue
             del self._flying[lane]
-            landed = self._finish(job, future) or landed
+            if shares.get(flight.share) == flight.hold:  # else the job is somebody else's by now, or was settled when the share came back
+                landed = self._finish(flight) or landed
         return landed
 
-    def _finish(self, job: Job, future: "Future[bytes]") -> bool:
+    def _finish(self, flight: "_Flight") -> bool:
         begun = self._clocks.monotonic()
-        batch = _Batch(Overlay(self.group.state))
+        job = flight.job
+        batch = _Batch(Overlay(self.group.state_of(flight.share)), flight.share, flight.hold)
         try:
-            result = future.result()
+            result = flight.future.result()
             outs = [self._checked(out) for out in self._gateway.finish(job, result, batch.overlay, self._clocks.now())]
             batch.outputs.extend(encode(out) for out in outs if isinstance(out, Emit))
         except Exception as error:  # a gateway's bug: the job stays in its queue, its lane pauses, loud
@@ -304,7 +346,7 @@ class GatewayRunner(_Runner):
         seconds = self._clocks.monotonic() - begun
         batch.tells.append(lambda: self._observer.handled(self.node.name, Outcome.OK, seconds))
         if not self._commit(batch):
-            self._flying[job.lane] = (job, future)  # the bus is away: keep the result, do not repeat the I/O
+            self._flying[job.lane] = flight  # the bus is away: keep the result, do not repeat the I/O
             return False
         self._failures = 0
         return True

@@ -110,6 +110,38 @@ class BusSettings(Table):
     drain_seconds: float = Field(default=15.0, gt=0)
 
 
+class KafkaSettings(Table):
+    """Where the brokers are, how to be let in, and what the topics are like.  Times are seconds.
+
+    `partitions` of the topics that may have many is fixed when they are created: keys must not move away from their state.
+    `instance` names this worker for good (static membership): it may be away for `session_timeout` without its work being given to others.
+    `replication` 3 with `min_insync` 2 survives the loss of a broker; 1 and 1 are for a single one.
+    """
+
+    bootstrap: str = "localhost:9092"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    sasl_password_file: Path | None = None
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    ssl_password: SecretStr | None = None
+    ssl_password_file: Path | None = None
+    prefix: str = Field(default="tumen.", pattern=r"^[a-zA-Z0-9._-]{0,100}$")
+    partitions: int = Field(default=4, ge=1, le=1000)
+    replication: int = Field(default=1, ge=1)
+    min_insync: int = Field(default=1, ge=1)
+    max_message_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    instance: str | None = Field(default=None, pattern=r"^[a-zA-Z0-9._-]{1,100}$")
+    session_timeout: float = Field(default=30.0, gt=0)
+    max_poll_interval: float = Field(default=300.0, gt=0)
+    request_timeout: float = Field(default=15.0, gt=0)
+    transaction_timeout: float = Field(default=60.0, gt=0)
+    commit_timeout: float = Field(default=30.0, gt=0)
+
+
 class Settings(BaseSettings):
     """Everything a user may set.  Paths are taken from the folder of tumen.toml."""
 
@@ -137,6 +169,7 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
     bus: BusSettings = BusSettings()
+    kafka: KafkaSettings = KafkaSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -151,7 +184,7 @@ class Settings(BaseSettings):
 
 
 #: (table, key): each may come from the file that `<key>_file` names
-SECRETS = {("slack", "webhook")}
+SECRETS = {("slack", "webhook"), ("kafka", "sasl_password"), ("kafka", "ssl_password")}
 
 
 def read_secret(path: Path, where: str) -> str:
@@ -193,9 +226,9 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
 
 def _secrets_from_files(settings: Settings, base: Path) -> dict[str, Any]:
     """The tables whose secret is named as a file, with the secret read."""
-    tables = {}
-    for table, name in SECRETS:
-        values = getattr(settings, table)
+    tables: dict[str, Any] = {}
+    for table, name in sorted(SECRETS):
+        values = tables.get(table, getattr(settings, table))
         path = getattr(values, f"{name}_file")
         if path is not None:
             secret = read_secret(base / path, f"{table}.{name}_file")
