@@ -39,9 +39,10 @@ def _main(part: Part) -> Mention:
 
 
 def _dates(event: EventType, story: Iterable[Part]) -> Iterable[Conflict]:
-    """Days that cannot be the same one.  A month says nothing against a day in it."""
+    """Days that cannot be the same one.  A month says nothing against a day in it, nor does a plan against what came of it."""
     said = []
-    for part in story:
+    done = [part for part in story if _main(part).stance != "planned"]
+    for part in done or story:
         when = _main(part).when
         known = parts(when.date) if when else None
         if when and when.date and known and known.day is not None:

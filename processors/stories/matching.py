@@ -14,7 +14,6 @@ from tumen.messages import EventType
 E = EventType
 
 SAME = 3.5  # points from which two articles report one event
-RIVAL = 0.75  # a story that scores less than so much below the best is a rival to it
 
 #: Events that are facets of one another: a visit brings talks and a treaty, a shipment its know-how.
 FACETS = frozenset(
@@ -85,15 +84,15 @@ def completed(signatures: Sequence[Signature]) -> Iterator[Signature]:
         )
 
 
-def no_rival(new: Signature, profile: Profile, best: Score, second: Score | None) -> Point:
-    """Where few stories are told, the only one of its kind on its day is the same one; where many are, more must speak for it.
+def unopposed(new: Signature, profile: Profile, best: Score) -> Point:
+    """A report of the same kind, on the day of a story's first report, which nothing contradicts, is of that story.
 
-    Its day is that of its first report: else a story of something that goes on for weeks would take in everything said of it.
+    To open another for every vague report would tell its readers of one event as often as there are outlets.  Its day is that of the
+    first report: else a story of something that goes on for weeks would take in everything said of it.
     """
     dated = timing(new, profile.signatures[0])[0] > 0
-    contradicted = any(point.points < -0.25 for point in best.points)
-    clear = second is None or second.total <= best.total - RIVAL
-    return Point("no rival", 0.75 if dated and clear and not contradicted else 0.0)
+    contradicted = any(point.points < 0 for point in best.points)
+    return Point("unopposed", 0.75 if dated and not contradicted else 0.0)
 
 
 def score(new: Signature, known: Signature, leaders: Collection[str]) -> Score:

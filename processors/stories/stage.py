@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from processors.stories.conflicts import conflicts
 from processors.stories.dates import parts
-from processors.stories.matching import SAME, Score, facets, no_rival, score_story
+from processors.stories.matching import SAME, Score, facets, score_story, unopposed
 from processors.stories.memory import Memory
 from processors.stories.model import Notification, Part, Profile, Recall, Seen, Signature, StoryState
 from processors.stories.policy import Rules, decide
@@ -107,7 +107,7 @@ def _choose(tagged: Tagged, signature: Signature, seen: Seen | None, memory: Mem
     if not scored or scored[0][0] <= 0:
         return Choice(None, Why(stage="stories", rule="new", cue="nothing like it"))
     rank, story_id, found = scored[0]
-    bonus = no_rival(signature, profiles[story_id], found, scored[1][2] if len(scored) > 1 else None)
+    bonus = unopposed(signature, profiles[story_id], found)
     found = Score((*found.points, bonus))
     if rank + bonus.points >= SAME:
         return Choice(memory.story(story_id), Why(stage="stories", rule="matched", cue=str(found)))
