@@ -80,7 +80,8 @@ def parse(data: bytes, url: str, headers: Mapping[str, str], max_entries: int) -
     try:
         found = feedparser.parse(
             io.BytesIO(text.encode("utf-8", "replace")),
-            response_headers={"content-type": "application/xml; charset=utf-8", "content-location": url},
+            # no content-location: a guid that is no URL would be made one, another at each address that the feed is served from
+            response_headers={"content-type": "application/xml; charset=utf-8"},
             resolve_relative_uris=False,  # bodies are cleaned later, by those who know pages
             sanitize_html=False,
         )
@@ -194,6 +195,8 @@ def _link(raw: Any, base: str) -> str | None:
 
 def _published(raw: Any) -> Published | None:
     for name in ("published", "updated", "created"):
+        if name not in raw:  # to ask for an "updated" that is not there would give "published" again, with a warning
+            continue
         found = read_date(_string(raw.get(name)), raw.get(f"{name}_parsed"))
         if found is not None:
             return found
