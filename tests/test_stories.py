@@ -371,6 +371,14 @@ def test_a_copy_joins_its_original_and_says_nothing() -> None:
     assert (desk.stories[-1].origins, len(desk.stories[-1].articles)) == (1, 2)
 
 
+def test_the_same_words_about_another_month_are_no_copy() -> None:
+    other = visit("mirror", when="2024-10-13", published="2024-10-14", copy_of="herald")
+    desk = Desk().take(visit("herald"), other, visit("echo", when=None, actors=STATES, place=None, copy_of="mirror"))
+    assert desk.home(other) == other.mentions[0].id
+    assert desk.changes == ["new", "new"]
+    assert (desk.stories[-1].id, desk.stories[-1].origins) == (other.mentions[0].id, 1)
+
+
 def test_an_agency_report_inside_a_longer_piece_is_no_copy() -> None:
     piece = visit("courier", "A paper was signed.", event="treaty", copy_of="herald", independent=0.7)
     desk = Desk().take(visit("herald"), piece)

@@ -58,6 +58,7 @@ class Score(NamedTuple):
 
 
 VETO = -100.0
+CONTRADICTION = -2.5
 
 
 def facets(one: EventType, other: EventType) -> bool:
@@ -84,6 +85,11 @@ def completed(signatures: Sequence[Signature]) -> Iterator[Signature]:
         )
 
 
+def contradicts(found: Score) -> bool:
+    """Another day, city or person: not this event, however alike the rest."""
+    return any(point.points <= CONTRADICTION for point in found.points)
+
+
 def unopposed(new: Signature, profile: Profile, best: Score) -> Point:
     """A report of the same kind, on the day of a story's first report, which nothing contradicts, is of that story.
 
@@ -91,7 +97,7 @@ def unopposed(new: Signature, profile: Profile, best: Score) -> Point:
     first report: else a story of something that goes on for weeks would take in everything said of it.
     """
     dated = timing(new, profile.signatures[0])[0] > 0
-    contradicted = any(point.points < 0 for point in best.points)
+    contradicted = any(point.points < -0.25 for point in best.points)
     return Point("unopposed", 0.75 if dated and not contradicted else 0.0)
 
 
@@ -192,7 +198,7 @@ def _place(new: Signature, known: Signature) -> Point:
         return Point("place", 0)
     if new.place.casefold() == known.place.casefold():
         return Point("place", 0.5, new.place)
-    return Point("place", -3.5 if new.event in IN_A_CITY else -0.5, f"{new.place}/{known.place}")
+    return Point("place", -3.5 if new.event in IN_A_CITY else 0.0, f"{new.place}/{known.place}")
 
 
 def _numbers(new: Signature, known: Signature) -> Point:

@@ -151,6 +151,11 @@ def claimants(mention: Mention, language: str | None, names: Names) -> tuple[str
     return _unique(names.speakers(mention.says, language)) if mention.says else ()
 
 
+def undated(known: Signature) -> Signature:
+    """The event alone, without when it was printed."""
+    return known.model_copy(update={"published": None, "seen": None})
+
+
 def city(mention: Mention, names: Names) -> str | None:
     """Where it was, unless only the country or region is told (`Names.broad`): that contradicts no city in it."""
     return mention.place if mention.place and mention.place.casefold() not in names.broad else None

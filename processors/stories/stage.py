@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from processors.stories.conflicts import conflicts
 from processors.stories.dates import parts
-from processors.stories.matching import SAME, Score, facets, score_story, unopposed
+from processors.stories.matching import SAME, Score, contradicts, facets, score, score_story, unopposed
 from processors.stories.memory import Memory
 from processors.stories.model import Notification, Part, Profile, Recall, Seen, Signature, StoryState
 from processors.stories.policy import Rules, decide
-from processors.stories.signature import Names, alone, fingerprint, is_copy, main_news, part_of
+from processors.stories.signature import Names, alone, fingerprint, is_copy, main_news, part_of, undated
 from tumen.event_line import event_line
 from tumen.ids import alert_id
 from tumen.messages import Alert, Mention, Story, Tagged, Why
@@ -63,6 +63,8 @@ def _report(tagged: Tagged, main: Mention, seen: Seen | None, memory: Memory, ru
     """The article joins a story or opens one; its news is told if it is any."""
     part = part_of(tagged, main, [m for m in tagged.mentions if _belongs(m, main)], names)
     choice = _choose(tagged, part.signature, seen, memory, names)
+    if choice.why.rule != "copy":
+        part = part.model_copy(update={"copy_": False})
     outs: list[Out] = []
     if seen is not None and seen.story is not None and (choice.story is None or choice.story.id != seen.story):
         outs += _take_back(tagged.unique.article.id, seen.story, tagged, memory)
@@ -87,10 +89,9 @@ def _belongs(mention: Mention, main: Mention) -> bool:
 
 def _choose(tagged: Tagged, signature: Signature, seen: Seen | None, memory: Memory, names: Names) -> Choice:
     """A copy goes where its original is; an edit stays unless it now tells of something else; the rest goes where it scores best."""
-    unique = tagged.unique
-    original = memory.seen(unique.copy_of) if unique.copy_of and is_copy(unique) else None
-    if original is not None and original.story is not None:
-        return Choice(memory.story(original.story), Why(stage="stories", rule="copy", cue=unique.copy_of or ""))
+    original = _original(tagged, signature, memory, names)
+    if original is not None:
+        return Choice(original, Why(stage="stories", rule="copy", cue=tagged.unique.copy_of or ""))
     scored: list[tuple[float, str, Score]] = []
     profiles: dict[str, Profile] = {}
     for profile in memory.candidates(signature, tagged.realm, tagged.seen_at):
@@ -112,6 +113,20 @@ def _choose(tagged: Tagged, signature: Signature, seen: Seen | None, memory: Mem
     if rank + bonus.points >= SAME:
         return Choice(memory.story(story_id), Why(stage="stories", rule="matched", cue=str(found)))
     return Choice(None, Why(stage="stories", rule="new", cue=f"nearest: {found}"))
+
+
+def _original(tagged: Tagged, signature: Signature, memory: Memory, names: Names) -> StoryState | None:
+    """The story of the article that this one copies.  The same words with another day, city or minister in them are another event's;
+    when they were printed again says nothing.
+    """
+    unique = tagged.unique
+    seen = memory.seen(unique.copy_of) if unique.copy_of and is_copy(unique) else None
+    story = memory.story(seen.story) if seen and seen.story else None
+    if story is None:
+        return None
+    known = [part.signature for part in story.parts if part.article.article_id == unique.copy_of]
+    found = [score(undated(signature), undated(original), names.leaders) for original in known]
+    return None if any(map(contradicts, found)) else story
 
 
 def _open(tagged: Tagged, part: Part, main: Mention) -> StoryState:
@@ -169,16 +184,16 @@ def _recall(tagged: Tagged, own: str | None, memory: Memory, names: Names) -> di
         signature = alone(mention, article_id, names)
         candidates = memory.candidates(signature, tagged.realm, tagged.seen_at)
         scored = [(score_story(signature, profile, names.leaders), profile.id) for profile in candidates if profile.id != own]
-        score, story_id = max(scored, key=lambda one: (one[0].total, one[1]), default=(Score(()), ""))
-        story = found[story_id][0] if story_id in found else memory.story(story_id) if score.total >= SAME else None
-        if score.total < SAME or story is None:
+        best, story_id = max(scored, key=lambda one: (one[0].total, one[1]), default=(Score(()), ""))
+        story = found[story_id][0] if story_id in found else memory.story(story_id) if best.total >= SAME else None
+        if best.total < SAME or story is None:
             continue
         earlier = next((recall.mentions for recall in story.recalls if recall.article_id == article_id), ())
         rest = tuple(recall for recall in story.recalls if recall.article_id != article_id)
         recalls = (*rest, Recall(article_id=article_id, mentions=(*earlier, mention)))[-MAX_RECALLS:]
         story = story.model_copy(update={"recalls": recalls})
         memory.put(story)
-        found[story_id] = (story, Why(stage="stories", rule="recalled", cue=str(score)))
+        found[story_id] = (story, Why(stage="stories", rule="recalled", cue=str(best)))
     return found
 
 
