@@ -23,7 +23,7 @@ from tumen.settings import Settings
 from tumen.stage import Attempt, Finding, Kit, Sink, SinkSpec
 from tumen.topics import ALERTS, STORIES
 
-SPEC = SinkSpec(reads=(STORIES, ALERTS))
+SPEC = SinkSpec(reads=(STORIES, ALERTS), local=True)
 
 FILE = "archive.db"
 APPLICATION_ID = 0x54754172  # "TuAr": tells our file from any other SQLite file

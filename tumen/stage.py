@@ -153,12 +153,14 @@ class SinkSpec:
     """`pace`: the least number of seconds between two deliveries (Slack takes one a second).
 
     `people`: it speaks to people, so ``tumen alerts test`` sends its test there.
+    `local`: it writes to the data folder it is given and nowhere else, so a replay may use it.
     """
 
     reads: tuple[Topic[Any], ...]
     reasons: tuple[str, ...] = ()
     pace: float = 0.0
     people: bool = False
+    local: bool = False
 
     @property
     def writes(self) -> tuple[Topic[Any], ...]:

@@ -18,6 +18,9 @@ COMMANDS = {
     "check": ("tumen.cli.check", "Topology, watch and settings, checked."),
     "graph": ("tumen.cli.graph", "The topology, drawn."),
     "dlq": ("tumen.cli.dlq", "The dead letters: list, show, retry."),
+    "tail": ("tumen.cli.tail", "What passes on a topic, line by line."),
+    "replay": ("tumen.cli.replay", "What a topic still holds through the stages again, apart from everything live."),
+    "schemas": ("tumen.cli.schemas", "The JSON Schemas of all messages."),
     "doctor": ("tumen.cli.doctor", "What is installed, reachable, missing; what it means."),
     "eval": ("tumen.cli.evaluate", "Accuracy per language on labelled items."),
 }

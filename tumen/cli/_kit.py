@@ -42,20 +42,29 @@ def watch_of(settings: Settings) -> Watch:
     return load_watch(folder)
 
 
-def kit_of(settings: Settings, *, echo: Callable[[str], None] = click.echo, extra: Mapping[str, Any] | None = None) -> Kit:
+def kit_of(
+    settings: Settings,
+    *,
+    now: Callable[[], datetime] = wall_clock,
+    echo: Callable[[str], None] = click.echo,
+    extra: Mapping[str, Any] | None = None,
+) -> Kit:
     """Everything a node's `build` may ask for."""
     return Kit(
         watch=watch_of(settings),
         languages=settings.languages,
         settings=settings,
         data=settings.data,
-        now=wall_clock,
-        started=wall_clock(),
+        now=now,
+        started=now(),
         echo=echo,
         extra=extra or {},
     )
 
 
-def open_bus(settings: Settings) -> Bus:
-    """The bus that the settings name.  Raises `Refused`."""
-    return EmbeddedBus(settings.data / settings.bus.file)
+def open_bus(settings: Settings, *, existing: bool = False) -> Bus:
+    """The bus that the settings name.  Raises `Refused`, and `ConfigError` if it must be an `existing` one and is not."""
+    path = settings.data / settings.bus.file
+    if existing and not path.is_file():
+        raise ConfigError(f"{path}: no bus there yet; expected the data folder of a pipeline that has run")
+    return EmbeddedBus(path)
