@@ -13,7 +13,7 @@ from processors.dedupe import SPEC, Config, handle
 from processors.dedupe.compare import overlap
 from processors.dedupe.memory import Memory
 from processors.dedupe.pages import page_key
-from processors.dedupe.sketch import GUARANTEED, sketch_of, tokens_of
+from processors.dedupe.sketch import sketch_of, tokens_of
 from tests.dedupe_pairs import SCRIPTS, Text, article, stream, topic
 from tumen.messages import Article, Unique
 from tumen.runner import Node
@@ -254,10 +254,18 @@ def test_a_run_of_unchanged_words_is_found_wherever_it_stands(script: str) -> No
     for _ in range(20):
         first, second = (article(about, "", rng, 40) for _ in range(2))
         made_of = sketch_of(first.body)
-        length, at = GUARANTEED[made_of.spaceless], rng.randrange(100)
         joined = "" if made_of.spaceless else " "
+        length, at = sketch_of(f"{second.body} {second.body} {first.body}").guaranteed, rng.randrange(60)
         run = joined.join(made_of.tokens[at : at + length])
-        assert set(made_of.anchors) & set(sketch_of(f"{second.body} {run} {second.body}").anchors)
+        longer = sketch_of(f"{second.body} {run} {second.body}")
+        assert longer.guaranteed <= length
+        assert set(made_of.anchors) & set(longer.anchors)
+
+
+def test_a_long_text_has_no_more_anchors_than_a_middling_one() -> None:
+    rng, about = random.Random(7), topic("latin", 1)
+    for sentences in (20, 60, 200, 400):
+        assert len(sketch_of(article(about, "", rng, sentences).body).anchors) < 40
 
 
 def test_short_texts_are_the_same_only_to_the_letter() -> None:

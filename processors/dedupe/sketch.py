@@ -2,8 +2,8 @@
 
 Words are compared in threes; letters of scripts that write no spaces in fives.  Case, punctuation and the forms of letters and digits
 do not count.  The signature (Broder 1997, computed by rensa) finds texts that are alike as wholes; the anchors find a text inside another:
-they are chosen by winnowing (Schleimer, Wilkerson and Aiken 2003), so any run of `GUARANTEED` unchanged tokens that two texts share is
-found, wherever it stands in them.
+they are chosen by winnowing (Schleimer, Wilkerson and Aiken 2003), so any run of unchanged tokens that two texts share is found, wherever
+it stands in them, if it is 32 words long and a twelfth of the longer text.
 """
 
 import re
@@ -19,10 +19,11 @@ import rensa  # type: ignore[import-untyped]
 
 from tumen.ids import digest
 
-BANDS, ROWS = 16, 3
+BANDS, ROWS = 12, 3
 _SEED = 20240913
 _ANCHOR, _WINDOW = {False: 5, True: 12}, {False: 28, True: 40}
-GUARANTEED = {spaceless: _ANCHOR[spaceless] + _WINDOW[spaceless] - 1 for spaceless in (False, True)}
+#: a longer text has wider windows, so that none has many more anchors than twice this: each is a row to be read and written
+_WINDOWS = 12
 _SHINGLE = {False: 3, True: 5}
 #: shingles and anchors beyond these are left out: a text of 6,000 words is a report, and its beginning tells what it copies
 MOST_TOKENS, _MOST_CHARACTERS = 6_000, 100_000
@@ -112,13 +113,23 @@ class Sketch:
         rows = np.array(minhash.digest(), dtype=np.uint64).reshape(BANDS, ROWS)
         return tuple(int(value) >> 24 for value in _runs_of_rows(rows))
 
+    @property
+    def window(self) -> int:
+        """Runs of tokens of which one becomes an anchor."""
+        return max(_WINDOW[self.spaceless], len(self.tokens) // _WINDOWS)
+
+    @property
+    def guaranteed(self) -> int:
+        """A run of so many tokens that stands unchanged in another text of this length or shorter is found."""
+        return _ANCHOR[self.spaceless] + self.window - 1
+
     @cached_property
     def anchors(self) -> tuple[int, ...]:
         """The winnowed fingerprints, 40 bits each: of each window of runs of tokens the one with the smallest hash."""
         runs = _runs(self._numbers, _ANCHOR[self.spaceless])
         if len(self.shingles) < FEWEST or not len(runs):
             return ()
-        window = min(_WINDOW[self.spaceless], len(runs))
+        window = min(self.window, len(runs))
         smallest = np.lib.stride_tricks.sliding_window_view(runs, window).min(axis=1)
         return tuple(int(value) >> 24 for value in np.unique(smallest))
 
