@@ -58,9 +58,9 @@ class Broker:
         os.kill(self.pid, number)
 
     def _environment(self) -> dict[str, str]:
-        environment = {**os.environ, "TUMEN_KAFKA_DATA": str(self.data)}
+        environment = {**os.environ, "LOCAL_KAFKA_DATA": str(self.data)}
         if self.bootstrap:
-            environment["TUMEN_KAFKA_PORT"] = self.bootstrap.split(":")[1]
+            environment["LOCAL_KAFKA_PORT"] = self.bootstrap.split(":")[1]
         return environment
 
 

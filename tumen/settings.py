@@ -98,11 +98,13 @@ class LogSettings(Table):
 
 
 class BusSettings(Table):
-    """The embedded bus: one SQLite file in the data folder.  A node stops reading when a reader of its output lags by `max_lag`.
+    """`kind`: "embedded" is one SQLite file (`file`) in the data folder, "kafka" the brokers of the `kafka` table.
 
+    A node stops reading when a reader of its output lags by `max_lag`.
     `drain_seconds`: how long an ending process waits for what it has begun.
     """
 
+    kind: Literal["embedded", "kafka"] = "embedded"
     file: str = "bus.db"
     max_lag: int = Field(default=10_000, ge=1)
     batch: int = Field(default=100, ge=1)

@@ -5,19 +5,19 @@
 #   local.sh start    in the background; local.sh stop ends it
 #
 # Both print the bootstrap address once the broker answers.  Needs Java 17 and Maven (only the first time).
-#   TUMEN_KAFKA_HOME  where the jars are kept (default: var/kafka of this checkout)
-#   TUMEN_KAFKA_DATA  where the records are kept (default: $TUMEN_KAFKA_HOME/data)
-#   TUMEN_KAFKA_PORT  default: the port of last time, else a free one
+#   LOCAL_KAFKA_HOME  where the jars are kept (default: var/kafka of this checkout)
+#   LOCAL_KAFKA_DATA  where the records are kept (default: $LOCAL_KAFKA_HOME/data)
+#   LOCAL_KAFKA_PORT  default: the port of last time, else a free one
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-home=${TUMEN_KAFKA_HOME:-$here/../../var/kafka}
-data=${TUMEN_KAFKA_DATA:-$home/data}
+home=${LOCAL_KAFKA_HOME:-$here/../../var/kafka}
+data=${LOCAL_KAFKA_DATA:-$home/data}
 mkdir -p "$home" "$data"
 home=$(cd "$home" && pwd)
 data=$(cd "$data" && pwd)
 pid_file=$data/pid
-wait_seconds=${TUMEN_KAFKA_WAIT:-60}
+wait_seconds=${LOCAL_KAFKA_WAIT:-60}
 
 die() {
   echo "local.sh: $*" >&2
@@ -50,9 +50,9 @@ free_port() {
 }
 
 configure() {
-  port=${TUMEN_KAFKA_PORT:-$(cat "$data/port" 2>/dev/null || true)}
+  port=${LOCAL_KAFKA_PORT:-$(cat "$data/port" 2>/dev/null || true)}
   if [[ -z $port ]] || answers "$port"; then
-    [[ -z ${TUMEN_KAFKA_PORT:-} ]] || die "port $port is taken"
+    [[ -z ${LOCAL_KAFKA_PORT:-} ]] || die "port $port is taken"
     port=$(free_port)
   fi
   echo "$port" >"$data/port"
