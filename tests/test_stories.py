@@ -94,7 +94,7 @@ def tagged(article: str, title: str, mentions: Sequence[Mention], **more: Any) -
                 site=more.get("site", f"{article}.example"),
                 url=f"https://{article}.example/1",
                 title=title,
-                lead=mentions[0].evidence.text if mentions else "",
+                lead=more.get("lead", mentions[0].evidence.text if mentions else ""),
                 text=body,
                 language=language,
                 published=published,
@@ -154,7 +154,7 @@ def visit(article: str, text: str = "The envoy met the leader.", **more: Any) ->
     """Shoigu sees Kim in Pyongyang on 13 September, as `article` tells it."""
     about = {
         key: more.pop(key)
-        for key in ("actors", "place", "when", "stance", "direction", "says", "number", "event", "confidence")
+        for key in ("actors", "place", "when", "stance", "direction", "says", "number", "event", "start", "main")
         if key in more
     }
     fields = {"actors": (SHOIGU, KIM), "place": "Pyongyang", "when": "2024-09-13", "direction": "to_dprk"} | about
@@ -351,13 +351,14 @@ def test_news_of_another_kind_beside_the_main_news_is_not_of_its_story() -> None
 
 
 def test_a_passing_remark_is_kept_quietly_until_somebody_makes_it_news() -> None:
-    quiet = visit("herald", score=0.1)
-    desk = Desk(tell_score=0.3).take(quiet)
+    quiet, loud = (visit("herald", start=400, main=True, score=score) for score in (0.7, 0.95))
+    desk = Desk().take(quiet)
     assert desk.changes == []
     assert desk.home(quiet)
-    desk.take(visit("courier", "A report of its own."))
+    desk.take(visit("courier", "A report of its own.", score=0.6))
     assert desk.changes == ["new"]
     assert desk.alerts[0].source == "https://courier.example/feed"
+    assert Desk().take(loud).changes == ["new"]  # deep in its article, and yet what it is about
 
 
 # --- material changes ----------------------------------------------------------------------------------------------------------

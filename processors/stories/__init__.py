@@ -30,14 +30,14 @@ SPEC = StageSpec(reads=(TAGGED,), writes=(STORIES, ALERTS), reasons=REASONS, tic
 class Config(BaseModel):
     """`keep_days`, `max_stories`: a story that nothing has joined for so long, or that is the longest quiet of too many, is forgotten.
 
-    `tell_score`, `origins`, `a_day`: see `policy.Rules`.
+    `deep_score`, `origins`, `a_day`: see `policy.Rules`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     keep_days: float = Field(default=45, gt=0)
     max_stories: int = Field(default=5000, ge=1)
-    tell_score: float = Field(default=0.3, ge=0, le=1)
+    deep_score: float = Field(default=0.9, ge=0, le=1)
     origins: tuple[int, ...] = (3, 10)
     a_day: int = Field(default=4, ge=1)
 
@@ -66,7 +66,7 @@ def _speakers(watch: "Watch", text: str, language: str | None) -> Iterator[str]:
 
 def make_stage(config: Config, names: Names) -> Stage[Tagged]:
     """The stage; it needs nothing but its settings and a few names."""
-    rules = Rules(tell_score=config.tell_score, origins=config.origins, a_day=config.a_day)
+    rules = Rules(deep_score=config.deep_score, origins=config.origins, a_day=config.a_day)
 
     def process(message: Tagged, state: State) -> Iterable[Out]:
         memory = Memory(state)

@@ -43,7 +43,8 @@ class Part(Frozen):
 
     `outlet` is who says it, for people: the origin, else the site; `origin_key` is the same for every desk of one newsroom.
     A `copy` has hardly a word of its own: it brings no fact and no origin.
-    `prominent`: ids of the mentions that stand where a reader looks (title, lead, or the main one).
+    `prominent`: ids of the mentions that stand where a reader looks (title, lead, or the main one);
+    `opens`: the main one stands in the title or the lead.
     """
 
     article: StoryArticle
@@ -58,6 +59,7 @@ class Part(Frozen):
     mentions: tuple[Mention, ...]
     main: str
     prominent: tuple[str, ...] = ()
+    opens: bool = True
     published_at: AwareDatetime | None = None
     title_english: str | None = None
     flags: tuple[str, ...] = ()
@@ -107,10 +109,6 @@ class StoryState(Frozen):
     @property
     def event(self) -> EventType:
         return self.parts[0].signature.event
-
-    @property
-    def score(self) -> float:
-        return max(part.score for part in self.parts)
 
 
 class Profile(Frozen):

@@ -24,12 +24,13 @@ ALWAYS: frozenset[ChangeKind] = frozenset({"denial", "confirmation"})
 
 
 class Rules(Frozen):
-    """`tell_score`: how central its best article must be before a story is told at all.  `origins`: the thresholds that speak.
+    """`deep_score`: how central to its article must be what stands neither in its title nor in its lead, before a story is told for it.
+    `origins`: the thresholds that speak.
 
     `a_day`: how many changes of one story are told in 24 hours, denials and confirmations aside; the rest wait for its next article.
     """
 
-    tell_score: float = 0.3
+    deep_score: float = 0.9
     origins: tuple[int, ...] = (3, 10)
     a_day: int = 4
 
@@ -53,7 +54,8 @@ class _Change(NamedTuple):
 def decide(story: StoryState, log: Log, now: datetime, rules: Rules) -> Notification | None:
     """The one thing to tell of `story` now, or None.  Its `log` is what readers will know once it is told."""
     if not log.told:
-        return _first(story, now, rules) if story.score >= rules.tell_score else None
+        worth = [part for part in story.parts if part.opens or part.score >= rules.deep_score]
+        return _first(story, max(worth, key=lambda part: (part.opens, part.score)), now, rules) if worth else None
     changes = [change for change in _changes(story, log, rules) if _may_speak(change.fact.change, log, now, rules)]
     if not changes:
         return None
@@ -64,9 +66,8 @@ def decide(story: StoryState, log: Log, now: datetime, rules: Rules) -> Notifica
     return _notification(story, kind, details, "; ".join(dict.fromkeys(c.fact.words for c in changes)), part, mention, told, now)
 
 
-def _first(story: StoryState, now: datetime, rules: Rules) -> Notification:
+def _first(story: StoryState, part: Part, now: datetime, rules: Rules) -> Notification:
     """A new story, told through its most central article; everything its articles say is known from then on."""
-    part = max(story.parts, key=lambda part: part.score)
     mention = part.mentions[0]
     facts = [fact for one in story.parts for fact in _facts(one, story.event)]
     text = "New story" + _attributed(mention)

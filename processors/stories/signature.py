@@ -80,6 +80,7 @@ def part_of(tagged: Tagged, main: Mention, mentions: Sequence[Mention], names: N
         mentions=tuple([main, *(m for m in mentions if m.id != main.id)][:MAX_MENTIONS]),
         main=main.id,
         prominent=tuple(m.id for m in mentions if m.id == main.id or is_prominent(m, len(article.lead))),
+        opens=is_prominent(main, len(article.lead)),
         published_at=article.published_at,
         title_english=english_title(tagged),
         flags=tuple(dict.fromkeys([*(f for f in tagged.translation.flags if f != "english"), *article.flags])),
