@@ -22,6 +22,8 @@ class Config(Frozen):
 
 def build(config: Config, kit: Kit) -> Sink:  # noqa: ARG001 - every node is built with its config
     metrics: Metrics | None = kit.extra.get("metrics")
+    if metrics is not None:
+        metrics.begin_news(kit.languages)
     recency = kit.settings.alerts.recency_hours
 
     def language(code: str | None) -> str:

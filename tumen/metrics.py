@@ -8,16 +8,19 @@ import platform
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
 
+from tumen.delivery import RESULTS
 from tumen.errors import Outcome
-from tumen.messages import EventType
+from tumen.messages import DeadLetter, EventType
 
 _STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _PIPELINE_SECONDS = (0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _LATENCY_SECONDS = (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400, 172_800)
 OTHER = "other"
+_DEAD_KINDS = (*get_args(DeadLetter.model_fields["kind"].annotation), "runner")
 
 # a second series for each counter and histogram, which no query of ours reads
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -49,6 +52,29 @@ class Metrics:
         self._mentions = counter("tumen_mentions", "Mentions that report news, by event type and language.", "event", "language")
         self._latency = histogram("tumen_alert_latency_seconds", "From publication to the alert, where both are known.", _LATENCY_SECONDS)
         self._pipeline = histogram("tumen_alert_pipeline_seconds", "From the first sight of the article to the alert.", _PIPELINE_SECONDS)
+
+    def begin(self, stage: str, topics: Iterable[str], reasons: Iterable[str], *, sink: bool = False) -> None:
+        """All that this node may ever count, at zero: Prometheus sees no rise in a series whose first value is already 1."""
+        for outcome in Outcome:
+            self._handled.labels(stage, outcome.value)
+        for kind in _DEAD_KINDS:
+            self._dead.labels(stage, kind)
+        for reason in reasons:
+            self._dropped.labels(stage, reason)
+        for topic in topics:
+            self._out.labels(stage, topic)
+        if sink:
+            for result in RESULTS:
+                self._attempts.labels(stage, result)
+            self._ambiguous.labels(stage)
+            self._up.labels(stage).set(1)
+
+    def begin_news(self, languages: Iterable[str]) -> None:
+        """Every event in every language, at zero: most are so rare that the first of each would go unseen."""
+        for language in (*languages, OTHER):
+            for event in EventType:
+                self._told.labels(event.value, language)
+                self._mentions.labels(event.value, language)
 
     # --- the runner ----------------------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
 import structlog
@@ -16,6 +16,7 @@ from tumen.live import Live
 from tumen.metrics import Metrics
 from tumen.pipeline import Declared, Topology, build_nodes
 from tumen.settings import Settings
+from tumen.stage import SinkSpec
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ def serve_nodes(
     try:
         with open_bus(settings) as bus:
             nodes = build_nodes(topology, kit_of(settings, extra={"metrics": metrics}), wanted)
+            _begin(metrics, [declared for declared in topology.nodes if wanted(declared)])
             live = Live(nodes, bus, metrics, CLOCKS, settings.bus, health)
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda number, _: _end(live, number))
@@ -59,6 +61,13 @@ def serve_nodes(
         server.close()
     click.echo("Tumen has ended in order.", err=True)
     return 0
+
+
+def _begin(metrics: Metrics, nodes: Sequence[Declared]) -> None:
+    """Every series that these nodes may ever count, at zero."""
+    for node in nodes:
+        sink = isinstance(node.spec, SinkSpec)
+        metrics.begin(node.name, [topic.name for topic in node.spec.writes], node.spec.reasons, sink=sink)
 
 
 def _end(live: Live, number: int) -> None:
