@@ -48,6 +48,7 @@ class _Child:
             stdout=subprocess.PIPE,
             env=environment,
             bufsize=0,
+            process_group=0,  # Ctrl-C is for the pipeline, which then ends its children
         )
 
     def ask(self, request: bytes, data: bytes) -> bytes:

@@ -21,11 +21,14 @@ from producers._sandbox import CPU_SECONDS, Parsers, parse_apart
 from producers._seen import MAX_EDITS, Seen
 from producers.feeds import SPEC, Answer, Feeds, FeedState, Plan, Poll, ask, check_feed, decide, interval, wait_after_failure
 from tests.loopback import Loopback, answer, loopback
+from tumen import feedlist
 from tumen.bus_embedded import EmbeddedBus
 from tumen.codec import decode
+from tumen.errors import ConfigError
 from tumen.messages import Item
 from tumen.runner import Node, make_runner, settle
-from tumen.settings import FeedSettings, HttpSettings, PollSettings, Settings
+from tumen.settings import FeedSettings, HttpSettings, PollSettings, Settings, load_settings
+from tumen.state import Nothing, Overlay
 from tumen.testing import Clock, Counts, Killed, killed_at
 from tumen.topics import ITEMS
 
@@ -587,8 +590,55 @@ def test_killed_at_every_statement_nothing_is_lost_or_repeated(site: Loopback, t
 
 def test_state_and_jobs_are_json(site: Loopback, tmp_path: Path) -> None:
     gateway = Feeds(Settings(feeds=(FEED,)))
-    from tumen.state import Nothing, Overlay
-
     (job,) = gateway.due(Overlay(Nothing()), NOW)
     assert json.loads(job.payload)["url"] == URL
     assert job.lane == "voci.example"
+
+
+# --- the list in tumen.toml ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_feed_is_added_and_the_rest_of_the_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "tumen.toml"
+    path.write_text('# mine\nlanguages = ["it"] # and more\n\n[[feeds]]\nurl = "https://a.example/rss" # first\n', encoding="utf-8")
+    path.chmod(0o640)
+    feedlist.add(path, "https://b.example/rss", name="B", language="it")
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith('# mine\nlanguages = ["it"] # and more\n')
+    assert "# first" in text
+    assert [feed.url for feed in load_settings(path).feeds] == ["https://a.example/rss", "https://b.example/rss"]
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [one.name for one in tmp_path.iterdir()] == ["tumen.toml"]
+
+
+def test_a_file_that_is_not_there_is_made(tmp_path: Path) -> None:
+    feedlist.add(tmp_path / "tumen.toml", "https://b.example/rss")
+    assert [feed.url for feed in load_settings(tmp_path / "tumen.toml").feeds] == ["https://b.example/rss"]
+
+
+@pytest.mark.parametrize(
+    ("there", "url", "said"),
+    [
+        ('[[feeds]]\nurl = "http://www.a.example/rss/"\n', "https://a.example/rss", "is in the list already"),
+        ("", "file:///etc/passwd", "expected an http or https URL"),
+        ("", "https://a.example/a b", "without spaces"),
+        ('feeds = "x"\n', "https://a.example/rss", "expected [[feeds]] tables"),
+        ("feeds = [\n", "https://a.example/rss", "tumen.toml"),
+    ],
+)
+def test_what_cannot_be_added_is_refused_and_the_file_untouched(tmp_path: Path, there: str, url: str, said: str) -> None:
+    path = tmp_path / "tumen.toml"
+    path.write_text(there, encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        feedlist.add(path, url)
+    assert said in str(error.value)
+    assert path.read_text(encoding="utf-8") == there
+
+
+def test_feeds_are_checked_in_the_order_of_the_list(site: Loopback) -> None:
+    site.routes["/good"] = answer(rss(entry("ponte")))
+    told = Settings(feeds=tuple(FeedSettings(url=site.url(path)) for path in ("/good", "/none", "/good")), http=http_of(site))
+    found = list(feedlist.check(told, check_feed))
+    assert [one.ok for one in found] == [True, False, True]
+    assert "1 entries" in found[0].line()
+    assert found[1].as_json()["reason"]
