@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from processors.stories.dates import gap, parts
 from processors.stories.matching import alike
 from processors.stories.model import Part
+from processors.stories.timing import ON_A_DAY
 from tumen.messages import Claim, Conflict, EventType, Mention, Quantity
 
 
@@ -39,7 +40,11 @@ def _main(part: Part) -> Mention:
 
 
 def _dates(event: EventType, story: Iterable[Part]) -> Iterable[Conflict]:
-    """Days that cannot be the same one.  A month says nothing against a day in it, nor does a plan against what came of it."""
+    """Days that cannot be the same one.  A month says nothing against a day in it, nor does a plan against what came of it; a claim
+    speaks of whatever period it likes.
+    """
+    if event not in ON_A_DAY:
+        return ()
     said = []
     done = [part for part in story if _main(part).stance != "planned"]
     for part in done or story:

@@ -96,7 +96,7 @@ def unopposed(new: Signature, profile: Profile, best: Score) -> Point:
     To open another for every vague report would tell its readers of one event as often as there are outlets.  Its day is that of the
     first report: else a story of something that goes on for weeks would take in everything said of it.
     """
-    dated = timing(new, profile.signatures[0])[0] > 0
+    dated = new.event == profile.signatures[0].event and timing(new, profile.signatures[0])[0] > 0
     contradicted = any(point.points < -0.25 for point in best.points)
     return Point("unopposed", 0.75 if dated and not contradicted else 0.0)
 

@@ -38,7 +38,7 @@ def origin_key(unique: Unique) -> str:
 def outlet(unique: Unique) -> str:
     """Who says it, for people."""
     article = unique.article
-    return unique.origin or article.origin or article.site or article.source
+    return unique.origin or article.origin or article.site.removeprefix("www.") or article.source
 
 
 def key_of(name: str) -> str:

@@ -56,7 +56,8 @@ def decide(story: StoryState, log: Log, now: datetime, rules: Rules) -> Notifica
     if not log.told:
         worth = [part for part in story.parts if part.opens or part.score >= rules.deep_score]
         return _first(story, max(worth, key=lambda part: (part.opens, part.score)), now, rules) if worth else None
-    changes = [change for change in _changes(story, log, rules) if _may_speak(change.fact.change, log, now, rules)]
+    found = {change.fact.key: change for change in reversed(list(_changes(story, log, rules)))}  # of each change the first to tell it
+    changes = [change for change in reversed(found.values()) if _may_speak(change.fact.change, log, now, rules)]
     if not changes:
         return None
     changes.sort(key=lambda change: ORDER.index(change.fact.change))
