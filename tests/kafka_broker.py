@@ -9,12 +9,17 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
+
+from tumen.bus_kafka import Names
+from tumen.bus_kafka.topics import TopicSpec, make_topics
+from tumen.settings import KafkaSettings
 
 LOCAL = Path(__file__).resolve().parents[1] / "deploy" / "kafka" / "local.sh"
 LEFT_OUT: set[str] = set()
@@ -115,6 +120,19 @@ def own_broker(tmp_path: Path) -> Iterator[Broker]:
     yield broker
     broker.thaw()
     broker.kill()
+
+
+def new_settings(bootstrap: str, **more: object) -> KafkaSettings:
+    """Settings with topics of their own, and little patience."""
+    known: dict[str, object] = {"prefix": f"t{uuid.uuid4().hex[:8]}.", "session_timeout": 10.0, "request_timeout": 10.0}
+    return KafkaSettings.model_validate({"bootstrap": bootstrap, **known, **more})
+
+
+def make_bare_topics(settings: KafkaSettings, topics: Mapping[str, int], groups: Mapping[str, int]) -> None:
+    """Topics by name and the state topics of groups, each with so many partitions."""
+    names = Names(settings.prefix)
+    wanted = [TopicSpec(names.topic(name), count, {}) for name, count in topics.items()]
+    make_topics(settings, wanted + [TopicSpec(names.state(name), count, {"cleanup.policy": "compact"}) for name, count in groups.items()])
 
 
 def summary(reporter: pytest.TerminalReporter) -> None:

@@ -219,6 +219,9 @@ class KafkaBus:
         return 0
 
     def close(self) -> None:
+        """Its groups too, if any is left."""
+        for group in list(self._groups):
+            group.close()
         for client in (self._reader, self._admin):
             if client is None:
                 continue

@@ -28,6 +28,7 @@ from kafka import (  # type: ignore[import-untyped]
 )
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor  # type: ignore[import-untyped]
 from kafka.errors import KafkaError  # type: ignore[import-untyped]
+from kafka.structs import MemberState  # type: ignore[import-untyped]
 
 from tumen.errors import ConfigError, Refused, Unavailable
 from tumen.settings import KafkaSettings
@@ -99,6 +100,7 @@ class Clients:
         """A consumer without a group: partitions are assigned and positions set by hand; a position out of range is an error."""
         return KafkaConsumer(
             **self._common,
+            metrics_enabled=False,
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -114,6 +116,7 @@ class Clients:
         instance = self.settings.instance
         return KafkaConsumer(
             **self._common,
+            metrics_enabled=False,
             group_id=group_id,
             group_instance_id=None if instance is None else f"{group_id}.{instance}",
             enable_auto_commit=False,
@@ -129,6 +132,7 @@ class Clients:
     def producer(self, transactional_id: str) -> Any:
         return KafkaProducer(
             **self._common,
+            metrics_enabled=False,
             transactional_id=transactional_id,
             transaction_timeout_ms=int(self.settings.transaction_timeout * 1000),
             enable_idempotence=True,
@@ -152,7 +156,6 @@ def _common(settings: KafkaSettings) -> dict[str, Any]:
         "request_timeout_ms": int(settings.request_timeout * 1000),
         "bootstrap_timeout_ms": int(settings.request_timeout * 1000),
         "reconnect_backoff_max_ms": 1000,
-        "metrics_enabled": False,
     }
     if settings.security_protocol.startswith("SASL"):
         if settings.sasl_mechanism is None or settings.sasl_username is None or settings.sasl_password is None:
@@ -284,6 +287,7 @@ __all__ = [
     "Clients",
     "Dropped",
     "KafkaError",
+    "MemberState",
     "Names",
     "OffsetAndMetadata",
     "Sending",

@@ -19,6 +19,7 @@ from tumen.bus_kafka.clients import (
     Clients,
     Dropped,
     KafkaError,
+    MemberState,
     Names,
     OffsetAndMetadata,
     Sending,
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 
 _HOLD_SECONDS = 30.0
 _UPKEEP_SECONDS = 0.05
+_JOIN_MS = 50
 _DATA_SECONDS = 0.3
 _MORE_MS = 20
 _QUIET_COMMIT_SECONDS = 2.0
@@ -85,6 +87,8 @@ class KafkaGroup:
         try:
             self._member = self._clients.member(self._names.group(name))
             self._member.subscribe([self._names.state(name)], listener=self._dropped)
+            # a member that leads the division before it knows the topic divides nothing, and may leave it at that
+            self._member.partitions_for_topic(self._names.state(name))
         except BaseException:
             self._reader.close()
             raise
@@ -132,7 +136,7 @@ class KafkaGroup:
         now = time.monotonic()
         if now < self._next_upkeep:
             return
-        self._member.poll(0)
+        self._member.poll(1 if self._shares and self._settled() else _JOIN_MS)
         dropped = self._dropped.take()
         points = self._member.assignment()
         if points:
@@ -149,6 +153,10 @@ class KafkaGroup:
         if wanted:
             self._open(wanted)
         self._next_upkeep = time.monotonic() + _UPKEEP_SECONDS
+
+    def _settled(self) -> bool:
+        """Whether the group is not being divided anew: joining needs a little patience, a call that may not wait gets nowhere."""
+        return bool(self._member.group_metadata().state == MemberState.STABLE)
 
     def _close_share(self, index: int, why: str) -> None:
         share = self._shares.pop(index)
