@@ -4,12 +4,15 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import trafilatura
+
 from processors.clean import meta
 from processors.clean.features import key_of
 from processors.clean.furniture import KINDS, furniture
-from processors.clean.html import MAX_CHARS, PageFacts, main_text, page_facts, page_lines, parse, plain, sends_elsewhere, without_tags
+from processors.clean.html import MAX_CHARS, PageFacts, page_facts, parse, plain, sends_elsewhere, without_tags
 from processors.clean.lines import Reading, read_lines, split_lines
 from processors.clean.meta import Agencies
+from processors.clean.page import read_page
 from tumen.messages import Article, Item, Why
 from tumen.stage import Drop
 from tumen.text.language import Languages
@@ -23,8 +26,6 @@ LEAST_LETTERS = 3
 CONSENT_LIMIT = 1500  # a consent wall is short; an article about cookies is not
 STUB = 200  # characters on a page that sends its reader elsewhere: an article has more
 REFUSAL_LIMIT = 700  # characters on a page that only says why there is nothing to read
-AGREED = 0.2  # what trafilatura takes too needs only this much of the line model's trust
-REMAINS = 0.5  # if less than this of trafilatura's text survives the line model, the line model is wrong about the page
 
 _SENTENCE = re.compile(r"[.!?…]\s+|\n")
 _NOTICE = KINDS.index("notice")
@@ -173,40 +174,14 @@ def _from_html(body: str, item: Item) -> _Found | Drop:
     if tree is None:
         reading = read_lines(without_tags(body), item.title or facts.title or None)
         return _with_facts(reading, reading.text, facts, "unparsed") if reading.kept else Drop("not_an_article")
-    page = page_lines(tree)
-    reading = read_lines(page, item.title or facts.title or None)
-    text, rule = _agreed(main_text(tree), reading)
+    reading = read_page(tree, facts, item.title)
+    text, rule = reading.text, "blocks"
+    if not text and (whole := trafilatura.extract(tree, include_comments=False)):
+        text, rule = "\n".join(line for line in split_lines(whole) if key_of(line) != key_of(reading.title)), "trafilatura"
     wall = _wall(body, text, reading)
     if wall is not None:
         return Drop(wall)
-    return _with_facts(reading, text, facts, rule) if text else Drop("not_an_article")
-
-
-def _agreed(main: str, reading: Reading) -> tuple[str, str]:
-    """The page's lines that trafilatura takes for text and the line model does not refuse, and the name of the rule that chose.
-
-    Trafilatura's word stands alone where the line model would leave less than half of it, the line model's where trafilatura finds nothing.
-    """
-    whole = _letters(main)
-    if not whole:
-        return reading.text, "lines"
-    title = key_of(reading.title)
-    taken: dict[str, str] = {}
-    for number, line in enumerate(reading.lines):
-        key = key_of(line)
-        if key == title or number in reading.rules or reading.likely[number] <= AGREED:
-            continue
-        letters = _letters(line)
-        if letters and letters in whole:
-            taken.setdefault(key if len(key) >= 25 else f"{number}", line.removeprefix("* "))
-    text = "\n".join(taken.values())
-    if len(text) >= REMAINS * len(main):
-        return text, "trafilatura+lines"
-    return "\n".join(line for line in split_lines(main) if key_of(line) != title), "trafilatura"
-
-
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text.casefold()))
+    return _with_facts(reading, text.replace("\n* ", "\n").removeprefix("* "), facts, rule) if text else Drop("not_an_article")
 
 
 def _wall(source: str, text: str, reading: Reading) -> str | None:

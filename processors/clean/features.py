@@ -67,6 +67,11 @@ def key_of(line: str) -> str:
     return " ".join(line.casefold().lstrip(_STRIP).rstrip(_TAIL).split())
 
 
+def letters(text: str) -> str:
+    """What counts when texts are compared: letters and digits, without case."""
+    return "".join(filter(str.isalnum, text.casefold()))
+
+
 def _stems(line: str) -> list[str]:
     """Crude stems: five letters of a longer word, pairs of characters where words are not spaced."""
     found: list[str] = []

@@ -10,6 +10,7 @@ from pathlib import Path
 import ahocorasick  # type: ignore[import-not-found]  # a C module without stubs
 
 DATA = Path(__file__).with_name("furniture.toml")
+LIMIT = 1000  # characters of a line that are searched for cues
 
 KINDS = ("nav", "share", "count", "newsletter", "comment", "related", "copyright", "byline", "credit", "tags", "ad", "notice", "syndicated")
 
@@ -49,7 +50,11 @@ class Furniture:
         self._refusal = re.compile("|".join(map(re.escape, refusals)))
 
     def cues(self, line: str) -> Cues:
-        """Of a line already casefolded and with straight apostrophes.  Longer cues win over the shorter ones they contain."""
+        """Of a line already casefolded and with straight apostrophes; what lies behind its first thousand characters is not looked at.
+
+        Longer cues win over the shorter ones they contain.
+        """
+        line = line[:LIMIT]
         found: list[tuple[int, int, tuple[int, ...]]] = []
         size = len(line)
         for last, (length, numbers) in self._automaton.iter(line):

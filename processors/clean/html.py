@@ -1,4 +1,4 @@
-"""HTML to an article: trafilatura finds the text, the page's own metadata name it, the line model judges what neither can tell.
+"""Markup made fit to be read: a tree within bounds, what a page says about itself, pieces of markup as text.
 
 A page is bounded before anything looks at it: its size, its depth, its number of elements.  A page beyond them is read as plain text.
 """
@@ -9,28 +9,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import trafilatura
 from lxml import etree
 from lxml import html as lxml_html
 from lxml.html import HtmlElement
+
+from processors.clean.blocks import blocks
 
 MAX_CHARS = 3_000_000
 MAX_DEPTH = 200
 MAX_ELEMENTS = 60_000
 MAX_LD = 400_000  # characters of one JSON-LD block
 
-_SKIPPED = frozenset(
-    "script style noscript template svg head iframe object select option textarea math canvas video audio".split()  # noqa: SIM905 - a list
-)
-_INLINE = frozenset(
-    "a abbr b bdi bdo big cite code del dfn em font i ins kbd label mark q s small samp span strike strong sub sup time tt u var "  # noqa: SIM905
-    "wbr data ruby rb rt rp img button input".split()
-)
 _LD = re.compile(r"<script\b[^>]{0,300}application/ld\+json[^>]{0,300}>(.*?)</script", re.IGNORECASE | re.DOTALL)
 _ARTICLE_TYPES = ("Article", "Posting", "Report", "LiveBlog")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _HIDDEN = re.compile(r"<(script|style|noscript)\b[^>]{0,500}>.{0,200000}?</\1", re.IGNORECASE | re.DOTALL)
-_SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
@@ -70,36 +63,6 @@ def _is_bounded(tree: HtmlElement) -> bool:
         else:
             depth -= 1
     return True
-
-
-def page_lines(tree: HtmlElement) -> str:
-    """The page as a person would copy it: a line a block, list items with a star, nothing that is not shown."""
-    parts: list[str] = []
-    skipping: list[Any] = []
-    for event, element in etree.iterwalk(tree, events=("start", "end")):
-        tag = element.tag if isinstance(element.tag, str) else ""
-        block = tag not in _INLINE
-        if event == "start":
-            if skipping:
-                continue
-            if tag in _SKIPPED:
-                skipping.append(element)
-                continue
-            if block:
-                parts.append("\n* " if tag == "li" else "\n")
-            if element.text:
-                parts.append(_SPACE.sub(" ", element.text))
-        else:
-            if skipping:
-                if skipping[-1] is element:
-                    skipping.pop()
-                else:
-                    continue
-            elif block:
-                parts.append("\n")
-            if element.tail:
-                parts.append(_SPACE.sub(" ", element.tail))
-    return "".join(parts)
 
 
 def page_facts(source: str, tree: HtmlElement | None) -> PageFacts:
@@ -170,18 +133,12 @@ def plain(markup: str) -> str:
         return _TAG.sub(" ", markup).strip()
     if not _is_bounded(tree):
         return _TAG.sub(" ", markup).strip()
-    lines = (" ".join(line.split()).removeprefix("* ") for line in page_lines(tree).split("\n"))
-    return "\n".join(line for line in lines if line)
+    return "\n".join(block.text.removeprefix("* ") for block in blocks(tree))
 
 
 def without_tags(markup: str) -> str:
     """The text of markup that cannot be walked: tags become line ends, scripts and styles go."""
     return _TAG.sub("\n", _HIDDEN.sub("\n", markup[:MAX_CHARS]))
-
-
-def main_text(tree: HtmlElement) -> str:
-    """What trafilatura takes for the text, a paragraph a line, "" if it finds none."""
-    return trafilatura.extract(tree, include_comments=False, include_tables=True) or ""
 
 
 _REFRESH = re.compile(r"<meta\b[^>]{0,200}http-equiv\s*=\s*[\"']?refresh\b[^>]{0,400}\burl\s*=", re.IGNORECASE)

@@ -101,8 +101,8 @@ def read_lines(text: str, title: str | None = None, model: LineModel | None = No
     else:
         kept = [number for number in range(len(lines)) if likely[number] >= KEEP] or _fallback(page, rules)
     kept = [number for number in kept if not _overruled(lines[number], page, number, rules)]
-    at = _given_title(title, page) if title else _own_title(lines, page, likely, titled, kept)
-    kept = _without_copies(kept, at, page, rules)
+    at = given_title(title, page) if title else _own_title(lines, page, likely, titled, kept)
+    kept = without_copies(kept, at, page, rules)
     if at is not None:
         kept = [number for number in kept if number != at and (number > at or page.prose[number])]
     shown = lines[at] if at is not None else title or ""
@@ -152,7 +152,7 @@ def _overruled(line: str, page: Page, number: int, rules: dict[int, str]) -> boo
     return False
 
 
-def _without_copies(kept: Sequence[int], at: int | None, page: Page, rules: dict[int, str]) -> list[int]:
+def without_copies(kept: Sequence[int], at: int | None, page: Page, rules: dict[int, str]) -> list[int]:
     """Of equal lines, the first that is taken counts; the title's copies are not text."""
     seen = {page.keys[at]} if at is not None else set()
     taken = []
@@ -166,7 +166,7 @@ def _without_copies(kept: Sequence[int], at: int | None, page: Page, rules: dict
     return taken
 
 
-def _given_title(title: str, page: Page) -> int | None:
+def given_title(title: str, page: Page) -> int | None:
     """The line that is the given title, perhaps without the site's name behind it; a copy in a list (of breadcrumbs) is second best."""
     wanted = key_of(title)
     best = [n for n, key in enumerate(page.keys) if key and wanted.startswith(key) and len(key) >= 0.6 * len(wanted)]

@@ -1,18 +1,14 @@
-"""How good cleaning is, measured: ``python -m processors.clean.measure --lines LABELLED.jsonl --pages FOLDER``.
+"""How good cleaning is, measured: ``python -m processors.clean.measure [--lines LABELLED.jsonl] [--pages FOLDER]``.
 
 Lines: word-weighted F1 of the kept lines over all pages, on the whole page and on a window around the article, and pages exactly right.
-Pages: word F1 of the text beside what trafilatura alone gives for the same page in the same run, per country, and pages exactly right.
-The line model is always one that has not seen the page's site: sites are dealt into folds (`processors.clean.train`), a model a fold.
+Pages: word F1 of the text beside what trafilatura alone gives for the same page in the same run, by country, and pages exactly right.
+The model is always one that has not seen the page's site: sites are dealt into folds, a model a fold.
 """
 
 import argparse
-import gzip
-import json
-import re
 import sys
-import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -21,26 +17,17 @@ import trafilatura
 
 from processors.clean.features import key_of
 from processors.clean.html import page_facts, parse
+from processors.clean.labelled import FOLDS, TextPage, WebPage, fold_of, read_text_pages, read_web_pages, window, word_f1
 from processors.clean.lines import read_lines, split_lines
 from processors.clean.model import LineModel
-from processors.clean.train import FOLDS, fold_of, load, train
+from processors.clean.page import read_page
+from processors.clean.train import Example, text_examples, train, web_examples
 
-BEFORE, AFTER = 15, 20  # lines of the window before and after the article
-
-_WORD = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af]|[^\W_]+")
-
-
-class Page(NamedTuple):
-    """A page as plain text; a label a line."""
-
-    site: str
-    country: str
-    lines: tuple[str, ...]
-    labels: tuple[str, ...]
+Models = Mapping[int, LineModel]
 
 
 @dataclass
-class Score:
+class LineScore:
     """Words taken rightly, wrongly, and missed; pages where nothing was taken wrongly or missed."""
 
     right: int = 0
@@ -54,46 +41,43 @@ class Score:
     def f1(self) -> float:
         return 2 * self.right / (2 * self.right + self.wrong + self.missed) if self.right else 0.0
 
-    def add(self, site: str, right: int, wrong: int, missed: int) -> None:
-        self.right += right
-        self.wrong += wrong
-        self.missed += missed
-        self.pages += 1
-        self.exact += wrong == missed == 0
-        if wrong or missed:
-            self.errors.append((site, wrong, missed))
+
+class PageScore(NamedTuple):
+    """Word F1 of one page: ours, and trafilatura's alone."""
+
+    site: str
+    country: str
+    ours: float
+    trafilatura: float
 
 
-def read_pages(path: Path) -> list[Page]:
-    with path.open(encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    return [Page(row["id"], row["country"], tuple(row["lines"]), tuple(row["labels"])) for row in rows]
+def fold_models(examples: Sequence[Example], only: Iterable[int] = range(FOLDS)) -> dict[int, LineModel]:
+    """A model a fold, each trained on the sites of the other folds."""
+    return {fold: train([e for e in examples if fold_of(e.site) != fold]) for fold in only}
 
 
-def window(page: Page) -> Page:
-    """The page as somebody copies it who marks the article with the mouse."""
-    kept = [number for number, label in enumerate(page.labels) if label == "keep"]
-    part = slice(max(0, kept[0] - BEFORE), kept[-1] + 1 + AFTER)
-    return page._replace(lines=page.lines[part], labels=page.labels[part])
-
-
-def score_lines(pages: Sequence[Page], models: Mapping[int, LineModel] | None) -> Score:
-    """`models` by fold; None measures the shipped model, which may have seen the pages."""
-    score = Score()
+def score_lines(pages: Sequence[TextPage], models: Models) -> LineScore:
+    """Pages whose fold has no model are left out."""
+    score = LineScore()
     for page in pages:
-        model = models[fold_of(page.site)] if models is not None else None
-        reading = read_lines("\n".join(page.lines), model=model)
-        given = Counter(key_of(line) for line in (reading.title, *(reading.lines[number] for number in reading.kept)))
-        taken = _aligned(page, given)
+        if fold_of(page.site) not in models:
+            continue
+        reading = read_lines("\n".join(page.lines), model=models[fold_of(page.site)])
+        taken = _aligned(page, Counter(key_of(line) for line in (reading.title, *(reading.lines[number] for number in reading.kept))))
         words = [len(line.split()) for line in page.lines]
-        right = sum(words[n] for n in taken if page.labels[n] == "keep")
         wrong = sum(words[n] for n in taken if page.labels[n] == "drop")
         missed = sum(words[n] for n, label in enumerate(page.labels) if label == "keep" and n not in taken)
-        score.add(page.site, right, wrong, missed)
+        score.right += sum(words[n] for n in taken if page.labels[n] == "keep")
+        score.wrong += wrong
+        score.missed += missed
+        score.pages += 1
+        score.exact += wrong == missed == 0
+        if wrong or missed:
+            score.errors.append((page.site, wrong, missed))
     return score
 
 
-def _aligned(page: Page, given: Counter[str]) -> set[int]:
+def _aligned(page: TextPage, given: Counter[str]) -> set[int]:
     """The lines of the page that an output holds.  Of equal lines (a title also stands in the breadcrumbs) the one to be kept is meant."""
     taken = set()
     for number in sorted(range(len(page.lines)), key=lambda n: ("keep", "either", "drop").index(page.labels[n])):
@@ -104,39 +88,62 @@ def _aligned(page: Page, given: Counter[str]) -> set[int]:
     return taken
 
 
-def fold_models(path: Path) -> dict[int, LineModel]:
-    """A model a fold, each trained on the sites of the other folds."""
-    examples = load(path)
-    return {fold: train([e for e in examples if fold_of(e.site) != fold]) for fold in range(FOLDS)}
+def score_pages(pages: Iterable[WebPage], models: Models) -> list[PageScore]:
+    """Pages whose fold has no model are left out."""
+    scores = []
+    for page in pages:
+        if fold_of(page.site) in models:
+            ours = word_f1(text_of(page.html, models[fold_of(page.site)]), page.text)
+            alone = word_f1(trafilatura.extract(page.html, include_comments=False) or "", page.text)
+            scores.append(PageScore(page.site, page.country, ours, alone))
+    return scores
 
 
-class Gold(NamedTuple):
-    """An article page with its gold text."""
-
-    site: str
-    country: str
-    html: str
-    text: str
+def text_of(html: str, model: LineModel | None = None) -> str:
+    tree = parse(html)
+    return read_page(tree, page_facts(html, tree), model=model).text if tree is not None else ""
 
 
-def read_gold(folder: Path) -> Iterator[Gold]:
-    """The pages below `folder` that have a gold body: ``<country>/<Publisher>.json`` beside ``<Publisher>_<date>.html.gz``.
-
-    The newest page goes with the newest parser's entry.
-    """
-    for path in sorted(folder.rglob("*.json")):
-        pages = sorted(path.parent.glob(f"{path.stem}_[0-9]*.html.gz"))
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        newest = max((key for key in entries if re.fullmatch(r"V\d+(_\d+)*", key)), key=lambda key: [int(n) for n in re.findall(r"\d+", key)])
-        body = entries[newest].get("body")
-        if pages and body:
-            parts = [*body["summary"], *(text for section in body["sections"] for text in (*section["headline"], *section["paragraphs"]))]
-            html = gzip.decompress(pages[-1].read_bytes()).decode("utf-8", "replace")
-            yield Gold(f"{path.parent.name}/{path.stem}", path.parent.name, html, "\n".join(parts))
+def mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed) if listed else 0.0
 
 
-def word_f1(found: str, wanted: str) -> float:
-    """F1 over words as a multiset; a character of a script without spaces is a word."""
-    ours, theirs = Counter(_WORD.findall(found.casefold())), Counter(_WORD.findall(wanted.casefold()))
-    both = (ours & theirs).total()
-    return 2 * both / (ours.total() + theirs.total()) if both else float(not ours and not theirs)
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m processors.clean.measure", description=__doc__)
+    parser.add_argument("--lines", type=Path, help="labelled pages of plain text")
+    parser.add_argument("--pages", type=Path, help="folder of web pages with gold text")
+    parser.add_argument("--worst", type=int, default=0, help="also name so many of the worst pages")
+    options = parser.parse_args(arguments)
+    say: Callable[[str], object] = lambda line: sys.stdout.write(line + "\n")  # noqa: E731 - one line is clearer here
+    if options.lines is not None:
+        models = fold_models(text_examples(options.lines))
+        pages = read_text_pages(options.lines)
+        for name, chosen in (("window", [window(page) for page in pages]), ("whole page", pages)):
+            score = score_lines(chosen, models)
+            say(f"lines, {name}: word-weighted F1 {score.f1:.4f}, {score.exact} of {score.pages} pages exactly right")
+            for site, wrong, missed in sorted(score.errors, key=lambda error: -error[1] - error[2])[: options.worst]:
+                say(f"    {site}: {wrong} words too many, {missed} missed")
+    if options.pages is not None:
+        scores = score_pages(read_web_pages(options.pages), fold_models(web_examples(options.pages)))
+        say(_pages_line("all", scores))
+        by_country: defaultdict[str, list[PageScore]] = defaultdict(list)
+        for page in scores:
+            by_country[page.country].append(page)
+        for country in sorted(by_country):
+            say("    " + _pages_line(country, by_country[country]))
+        for page in sorted(scores, key=lambda page: page.ours)[: options.worst]:
+            say(f"    {page.site}: {page.ours:.3f}, trafilatura {page.trafilatura:.3f}")
+    return 0
+
+
+def _pages_line(name: str, scores: Sequence[PageScore]) -> str:
+    exact, theirs = sum(s.ours == 1.0 for s in scores), sum(s.trafilatura == 1.0 for s in scores)
+    return (
+        f"pages, {name}: word F1 {mean(s.ours for s in scores):.4f}, {exact} of {len(scores)} exactly right "
+        f"(trafilatura alone {mean(s.trafilatura for s in scores):.4f}, {theirs})"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,8 +1,10 @@
 """The learned line model: small networks, the second and third of which see what the first thought of the neighbouring lines.
 
-Its weights are `lines.json`, written by `python -m processors.clean.train`.  Numbers in, probabilities out; no state.
+One model judges the lines of plain text (`lines.json`), one the blocks of a web page (`blocks.json`); `python -m processors.clean.train`
+writes both.  Numbers in, probabilities out; no state.
 """
 
+import base64
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +16,8 @@ import numpy.typing as npt
 
 from processors.clean.features import Matrix, Page, shared
 
-WEIGHTS = Path(__file__).with_name("lines.json")
+LINES = Path(__file__).with_name("lines.json")
+BLOCKS = Path(__file__).with_name("blocks.json")
 REACH = 6  # lines on either side that the second network sees
 
 Vector = npt.NDArray[np.float32]
@@ -37,21 +40,31 @@ class Network:
 
     def as_json(self) -> dict[str, Any]:
         fields = {"mean": self.mean, "scale": self.scale, "hidden": self.hidden, "bias": self.bias, "output": self.output}
-        return {**{name: np.round(value.astype(np.float64), 4).tolist() for name, value in fields.items()}, "offset": round(self.offset, 4)}
+        return {**{name: _packed(value) for name, value in fields.items()}, "offset": round(self.offset, 4)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Network":
-        arrays = {name: np.array(data[name], dtype=np.float32) for name in ("mean", "scale", "hidden", "bias", "output")}
+        arrays = {name: _unpacked(data[name]) for name in ("mean", "scale", "hidden", "bias", "output")}
         return cls(**arrays, offset=float(data["offset"]))
+
+
+def _packed(array: npt.NDArray[np.float32]) -> dict[str, Any]:
+    """Half precision is ample, and a third of what digits would take."""
+    return {"shape": list(array.shape), "float16": base64.b64encode(array.astype("<f2").tobytes()).decode("ascii")}
+
+
+def _unpacked(data: dict[str, Any]) -> npt.NDArray[np.float32]:
+    flat = np.frombuffer(base64.b64decode(data["float16"]), dtype="<f2")
+    return np.ascontiguousarray(flat.reshape(data["shape"]).astype(np.float32))
 
 
 @dataclass(frozen=True)
 class LineModel:
-    """`first` judges a line in its surroundings, `second` corrects it by what `first` made of them; `title` looks for the title."""
+    """`first` judges a line in its surroundings, `second` corrects it by what `first` made of them; `title` looks for the title, if any."""
 
     first: Network
     second: Network
-    title: Network
+    title: Network | None
 
     def judge(self, page: Page, mass: Vector) -> tuple[Vector, Vector]:
         """The probability that each line belongs to the article, and how much each looks like its title (0..1, to be compared on one page).
@@ -59,10 +72,12 @@ class LineModel:
         `mass` is each line's length (any unit): it weighs the article's place.
         """
         wide = with_context(page, sigmoid(self.first.logits(page.matrix)), mass)
-        return sigmoid(self.second.logits(wide)), sigmoid(self.title.logits(wide))
+        titled = sigmoid(self.title.logits(wide)) if self.title is not None else np.zeros(len(wide), dtype=np.float32)
+        return sigmoid(self.second.logits(wide)), titled
 
     def as_json(self) -> dict[str, Any]:
-        return {"first": self.first.as_json(), "second": self.second.as_json(), "title": self.title.as_json()}
+        parts = {"first": self.first, "second": self.second, "title": self.title}
+        return {name: part.as_json() for name, part in parts.items() if part is not None}
 
 
 def sigmoid(logits: Vector) -> Vector:
@@ -85,8 +100,21 @@ def with_context(page: Page, kept: Vector, mass: Vector) -> Matrix:
     return np.hstack([page.matrix, around, above[:, None], below[:, None], near, strongest, words]).astype(np.float32)
 
 
+def _load(path: Path) -> LineModel:
+    data = json.loads(path.read_text(encoding="utf-8"))
+    first, second, title = (Network.from_json(data[part]) if part in data else None for part in ("first", "second", "title"))
+    if first is None or second is None:
+        raise ValueError(f"{path}: the first or the second network is missing; train again (python -m processors.clean.train)")
+    return LineModel(first, second, title)
+
+
 @cache
 def line_model() -> LineModel:
-    """The shipped model, loaded once and on first use."""
-    data = json.loads(WEIGHTS.read_text(encoding="utf-8"))
-    return LineModel(*(Network.from_json(data[part]) for part in ("first", "second", "title")))
+    """The shipped model of plain text, loaded once and on first use."""
+    return _load(LINES)
+
+
+@cache
+def block_model() -> LineModel:
+    """The shipped model of web pages, loaded once and on first use."""
+    return _load(BLOCKS)

@@ -1,12 +1,10 @@
-"""Train the line model, and measure it by folds of sites: ``python -m processors.clean.train LABELLED.jsonl [--write]``.
+"""Train the two models: ``python -m processors.clean.train [--lines LABELLED.jsonl] [--pages FOLDER]``.
 
-Labelled data: a line a page, ``{"id": "country/site", "title": "...", "lines": [...], "labels": ["keep" | "drop" | "either", ...]}``.
-A site is never in the training and the measuring part of a fold at once.  The seed of every random choice is fixed, so that the same
-data give the same weights.  With ``--write`` the model trained on everything replaces `lines.json`.
+What the labelled data look like stands in `processors.clean.labelled`.  The seed of every random choice is fixed, so that the same data
+give the same weights; `processors.clean.measure` measures by folds, in which no site is in the training and the measuring part at once.
 """
 
 import argparse
-import hashlib
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from processors.clean.features import Matrix, Page, describe
+from processors.clean.features import Matrix, Page, describe, letters
 from processors.clean.furniture import furniture
-from processors.clean.model import WEIGHTS, LineModel, Network, Vector, sigmoid, with_context
+from processors.clean.html import page_facts, parse
+from processors.clean.labelled import TextPage, fold_of, in_gold, read_text_pages, read_web_pages
+from processors.clean.model import BLOCKS, LINES, LineModel, Network, Vector, sigmoid, with_context
+from processors.clean.page import describe_page
 
-FOLDS = 5
 HIDDEN = 24
 MEMBERS = 4
 EPOCHS = 30
@@ -44,35 +44,47 @@ class Example:
     title: Vector
 
 
-def load(path: Path) -> list[Example]:
-    """Every page whole, then every crop of it."""
+def text_examples(path: Path) -> list[Example]:
+    """Every labelled page of plain text whole, then every crop of it."""
     examples = []
-    with path.open(encoding="utf-8") as file:
-        for row in map(json.loads, file):
-            pairs = [(line.strip(), label) for line, label in zip(row["lines"], row["labels"], strict=True) if line.strip()]
-            kept = [number for number, (_, label) in enumerate(pairs) if label == "keep"]
-            if not kept:
-                continue
-            examples.append(_example(row["id"], row["title"], pairs))
-            for before, after in CROPS:
-                examples.append(_example(row["id"], row["title"], pairs[max(0, kept[0] - before) : kept[-1] + 1 + after]))
+    for row in read_text_pages(path):
+        pairs = [(line.strip(), label) for line, label in zip(row.lines, row.labels, strict=True) if line.strip()]
+        kept = [number for number, (_, label) in enumerate(pairs) if label == "keep"]
+        if not kept:
+            continue
+        examples.append(_text_example(row, pairs))
+        for before, after in CROPS:
+            examples.append(_text_example(row, pairs[max(0, kept[0] - before) : kept[-1] + 1 + after]))
     return examples
 
 
-def _example(site: str, title: str, pairs: Sequence[tuple[str, str]]) -> Example:
+def _text_example(row: TextPage, pairs: Sequence[tuple[str, str]]) -> Example:
     lines = [line for line, _ in pairs]
-    page = describe(lines, furniture())
-    words = np.array([len(line.split()) for line in lines], dtype=np.float32)
-    sided = np.array([label != "either" for _, label in pairs], dtype=np.float32)
     keep = np.array([label == "keep" for _, label in pairs], dtype=np.float32)
-    weight = sided * (1.0 + np.sqrt(words) / 2.0) * np.where(keep > 0, 1.0, 0.7)
-    wanted = _letters(title)
-    is_title = np.array([label == "keep" and _letters(line) == wanted for line, label in pairs], dtype=np.float32)
-    return Example(site, page, keep, weight.astype(np.float32), mass_of(lines), is_title)
+    sided = np.array([label != "either" for _, label in pairs], dtype=np.float32)
+    wanted = letters(row.title)
+    is_title = np.array([label == "keep" and letters(line) == wanted for line, label in pairs], dtype=np.float32)
+    return Example(row.site, describe(lines, furniture()), keep, sided * _weight(lines, keep), mass_of(lines), is_title)
 
 
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text.casefold()))
+def web_examples(folder: Path) -> list[Example]:
+    """Every web page that has a gold text, its blocks labelled by it."""
+    examples = []
+    for row in read_web_pages(folder):
+        tree = parse(row.html)
+        if tree is None:
+            continue
+        lines, page = describe_page(tree, page_facts(row.html, tree))
+        keep = np.array(in_gold(lines, row.text), dtype=np.float32)
+        if keep.any():
+            examples.append(Example(row.site, page, keep, _weight(lines, keep), mass_of(lines), np.zeros(len(lines), dtype=np.float32)))
+    return examples
+
+
+def _weight(lines: Sequence[str], keep: Vector) -> Vector:
+    """Longer lines weigh more, but not in proportion: a subhead is worth more than its words."""
+    words = np.array([len(line.split()) for line in lines], dtype=np.float32)
+    return np.asarray((1.0 + np.sqrt(words) / 2.0) * np.where(keep > 0, 1.0, 0.7), dtype=np.float32)
 
 
 def mass_of(lines: Sequence[str]) -> Vector:
@@ -132,20 +144,17 @@ def train(examples: Sequence[Example], seed: int = 0) -> LineModel:
         for i in outside:
             opinions[i] = sigmoid(network.logits(examples[i].page.matrix))
     first = fit(*_stack(examples, seed), seed=seed)
-    rows, keep, weight, titles, titled = (
-        np.concatenate(columns)
-        for columns in zip(
-            *(
-                (with_context(e.page, o, e.mass)[chosen], e.keep[chosen], weight[chosen], e.title[chosen], np.full(len(chosen), e.title.any()))
-                for e, o in zip(examples, opinions, strict=True)
-                for chosen, weight in [_chosen(e, seed)]
-            ),
-            strict=True,
-        )
-    )
+    chosen = [_chosen(e, seed) for e in examples]
+    rows = np.concatenate([with_context(e.page, o, e.mass)[at] for e, o, (at, _) in zip(examples, opinions, chosen, strict=True)])
+    keep = np.concatenate([e.keep[at] for e, (at, _) in zip(examples, chosen, strict=True)])
+    weight = np.concatenate([w[at] for at, w in chosen])
+    titles = np.concatenate([e.title[at] for e, (at, _) in zip(examples, chosen, strict=True)])
+    titled = np.concatenate([np.full(len(at), e.title.any()) for e, (at, _) in zip(examples, chosen, strict=True)])
+    second = fit(rows, keep, weight, seed=seed + 10)
+    if not titles.any():
+        return LineModel(first, second, None)
     emphasis = (titled * np.where(titles > 0, 10.0, 1.0)).astype(np.float32)
-    title = fit(rows, titles, emphasis, seed=seed + 20, hidden=HIDDEN // 2)
-    return LineModel(first, fit(rows, keep, weight, seed=seed + 10), title)
+    return LineModel(first, second, fit(rows, titles, emphasis, seed=seed + 20, hidden=HIDDEN // 2))
 
 
 def _chosen(example: Example, seed: int) -> tuple[npt.NDArray[np.int64], Vector]:
@@ -164,11 +173,6 @@ def _stack(examples: Sequence[Example], seed: int) -> tuple[Matrix, Vector, Vect
     return np.concatenate(rows), np.concatenate(keep), np.concatenate(weights)
 
 
-def fold_of(site: str, count: int = FOLDS) -> int:
-    """Which fold a site belongs to: by its name alone, so that a new page moves no other."""
-    return int.from_bytes(hashlib.blake2b(site.encode(), digest_size=4).digest(), "big") % count
-
-
 def folds(examples: Sequence[Example], count: int) -> Iterator[tuple[list[int], list[int]]]:
     """(training, measuring) indices, a fold at a time."""
     part = [fold_of(example.site, count) for example in examples]
@@ -178,16 +182,14 @@ def folds(examples: Sequence[Example], count: int) -> Iterator[tuple[list[int], 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m processors.clean.train", description=__doc__)
-    parser.add_argument("labelled", type=Path)
-    parser.add_argument("--write", action="store_true", help="train on everything and replace lines.json")
+    parser.add_argument("--lines", type=Path, help="labelled pages of plain text: trains lines.json")
+    parser.add_argument("--pages", type=Path, help="folder of web pages with gold text: trains blocks.json")
     options = parser.parse_args(arguments)
-    examples = load(options.labelled)
-    if options.write:
-        model = train(examples)
-        WEIGHTS.write_text(json.dumps(model.as_json()) + "\n", encoding="utf-8")
-        sys.stdout.write(f"{WEIGHTS}: trained on {len({e.site for e in examples})} sites\n")
-        return 0
-    sys.stdout.write(f"{len({e.site for e in examples})} sites, {FOLDS} folds\n")
+    for given, read, weights in ((options.lines, text_examples, LINES), (options.pages, web_examples, BLOCKS)):
+        if given is not None:
+            examples = read(given)
+            weights.write_text(json.dumps(train(examples).as_json()) + "\n", encoding="utf-8")
+            sys.stdout.write(f"{weights.name}: trained on {len({e.site for e in examples})} sites\n")
     return 0
 
 
