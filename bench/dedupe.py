@@ -32,7 +32,7 @@ from tumen.stage import Emit
 from tumen.state import Nothing, Overlay, State
 
 NOW = datetime(2024, 9, 14, tzinfo=UTC)
-ANCHORS, SHINGLES, SENTENCES = 24, 400, 20
+ANCHORS, SHINGLES, SENTENCES = 20, 400, 20
 _CHUNK = 100_000
 
 

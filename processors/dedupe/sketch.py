@@ -3,7 +3,7 @@
 Words are compared in threes; letters of scripts that write no spaces in fives.  Case, punctuation and the forms of letters and digits
 do not count.  The signature (Broder 1997, computed by rensa) finds texts that are alike as wholes; the anchors find a text inside another:
 they are chosen by winnowing (Schleimer, Wilkerson and Aiken 2003), so any run of unchanged tokens that two texts share is found, wherever
-it stands in them, if it is 32 words long and a twelfth of the longer text.
+it stands in them, if it is 32 words long and a tenth of the longer text.
 """
 
 import re
@@ -19,11 +19,11 @@ import rensa  # type: ignore[import-untyped]
 
 from tumen.ids import digest
 
-BANDS, ROWS = 12, 3
+BANDS, ROWS = 6, 3
 _SEED = 20240913
 _ANCHOR, _WINDOW = {False: 5, True: 12}, {False: 28, True: 40}
 #: a longer text has wider windows, so that none has many more anchors than twice this: each is a row to be read and written
-_WINDOWS = 12
+_WINDOWS = 10
 _SHINGLE = {False: 3, True: 5}
 #: shingles and anchors beyond these are left out: a text of 6,000 words is a report, and its beginning tells what it copies
 MOST_TOKENS, _MOST_CHARACTERS = 6_000, 100_000
