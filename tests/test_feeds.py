@@ -3,6 +3,8 @@
 import csv
 import json
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -416,6 +418,32 @@ def test_a_child_that_died_is_replaced() -> None:
         assert len(parsers.parse(rss(entry("ponte")), URL, {}, 5).entries) == 1
     finally:
         parsers.close()
+
+
+def test_a_child_ends_when_its_parent_is_killed() -> None:
+    program = (
+        "import sys, time\n"
+        "from producers._sandbox import PARSERS\n"
+        f"PARSERS.parse({rss(entry('ponte'))!r}, {URL!r}, {{}}, 5)\n"
+        "print(PARSERS._free[0]._process.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=Path(__file__).resolve().parents[1]) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 10
+    while _runs(child):
+        assert time.monotonic() < deadline, "the child outlives its parent"
+        time.sleep(0.05)
+
+
+def _runs(process: int) -> bool:
+    """Whether a process is there and is no zombie that nobody has waited for."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 # --- on the wire --------------------------------------------------------------------------------------------------------------------
