@@ -124,6 +124,10 @@ class Bus(Protocol):
         """Sleep until something is committed after `seen` (a value `wait` gave earlier, 0 at first) or `timeout` seconds have passed."""
         ...
 
+    def alive(self) -> None:
+        """Raises `Unavailable` while the bus is away."""
+        ...
+
     def wake(self) -> None:
         """End every `wait` now (shutdown)."""
         ...

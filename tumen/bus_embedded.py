@@ -274,6 +274,14 @@ class EmbeddedBus:
                 self._changed.wait(left)
             return self._commits
 
+    def alive(self) -> None:
+        """Raises `Unavailable` when the file cannot be read (a disk that has gone)."""
+        try:
+            with self.shared_lock:
+                _all(self.shared, "SELECT 1 FROM fences LIMIT 1")
+        except apsw.Error as error:
+            raise Unavailable(f"the bus could not be read: {error}") from error
+
     def wake(self) -> None:
         self.notify()
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from tumen.bus import Bus, Fenced
+from tumen.errors import Unavailable
 from tumen.health import Health
 from tumen.metrics import Metrics
 from tumen.runner import Clocks, GatewayRunner, Node, StageRunner, make_runner
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 _IDLE_SECONDS = 0.5
 _LAG_SECONDS = 5.0
+_DRAIN_LOOK_SECONDS = 0.2
 _TRIM_SECONDS = 600.0
 _COMPACT_AFTER = timedelta(days=1)
 
@@ -37,6 +39,7 @@ class Live:
         self._bus, self._metrics, self._clocks = bus, metrics, clocks
         self._health = health or Health()
         self._stop = threading.Event()
+        self._abandoned = threading.Event()
         self._fault: BaseException | None = None
         self._closing = ExitStack()
         self._runners: list[StageRunner | GatewayRunner] = []
@@ -58,7 +61,15 @@ class Live:
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
-        self._health.ready()
+        self._health.ready(self._waits_for)
+
+    def _waits_for(self) -> str | None:
+        """What /readyz of a running process says: None, or that its bus is away."""
+        try:
+            self._bus.alive()
+        except Unavailable as error:
+            return str(error)
+        return None
 
     def stop(self) -> None:
         """Ask for the end: what is being handled is committed, nothing new is read."""
@@ -67,11 +78,15 @@ class Live:
         self._bus.wake()
 
     def join(self, budget: float) -> bool:
-        """Wait for the end after `stop`, at most `budget` seconds.  Gives whether everything has come to rest; a fault is raised here."""
+        """Wait for the end after `stop`, at most `budget` seconds: what is in I/O is finished.
+
+        Gives whether everything has come to rest; a fault is raised here.
+        """
         deadline = time.monotonic() + budget
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         at_rest = not any(thread.is_alive() for thread in self._threads)
+        self._abandoned.set()
         if at_rest:
             self._closing.close()
         if self._fault is not None:
@@ -111,6 +126,19 @@ class Live:
                 idle = 10.0
                 self._stop.wait(idle)
             self._bus.wait(seen, idle)
+        self._drain(runner)
+
+    def _drain(self, runner: StageRunner | GatewayRunner) -> None:
+        """What is in I/O is finished and committed, so that it is not done twice (a message sent again, a page fetched again)."""
+        while isinstance(runner, GatewayRunner) and runner.in_flight() and not self._abandoned.is_set():
+            seen = self._bus.wait(-1, 0.0)
+            try:
+                runner.drain()
+            except (Unavailable, Fenced) as error:  # nothing is lost: it is in its queue
+                log.warning("not_drained", stage=runner.node.name, reason=f"{type(error).__name__}: {error}")
+                return
+            if runner.in_flight():
+                self._bus.wait(seen, _DRAIN_LOOK_SECONDS)
 
     def _keep_house(self) -> None:
         """Lag for /metrics, and retention, which never passes a live group."""

@@ -64,6 +64,9 @@ def configure(settings: Settings, *, stream: TextIO | None = None) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
+    # every connection and every rejoining of a group, a line each; the bus says itself what came of them
+    logging.getLogger("kafka").setLevel(max(level, logging.WARNING))
+    logging.getLogger("kafka.net.selector").setLevel(max(level, logging.ERROR))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -298,6 +298,10 @@ class GatewayRunner(_Runner):
     def in_flight(self) -> int:
         return len(self._flying)
 
+    def drain(self) -> None:
+        """Commit the results of what is in flight as they arrive, and begin nothing: how an ending process steps."""
+        self._land(self.group.shares())
+
     def _launch(self, shares: Mapping[int, int]) -> bool:
         """Start what is due in lanes that are free, each share first in its turn.  Gives whether anything was started."""
         if self.held_back():

@@ -12,6 +12,8 @@ from tumen.errors import ConfigError, Refused, TumenError
 #: command -> (module, what it does, as --help shows it)
 COMMANDS = {
     "run": ("tumen.cli.run", "The whole pipeline in one process."),
+    "worker": ("tumen.cli.worker", "Chosen stages on the configured bus."),
+    "topics": ("tumen.cli.topics", "The topics of a Kafka bus: plan, apply."),
     "analyze": ("tumen.cli.analyze", "What the stages make of some files, once."),
     "feeds": ("tumen.cli.feeds", "The feeds that are read: add, list, check."),
     "alerts": ("tumen.cli.alerts", "The alerts in the archive; a test of the sinks."),

@@ -1,17 +1,18 @@
 """What several commands need: settings, logging, the kit that nodes are built with."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from tumen import buses
 from tumen.bus import Bus
-from tumen.bus_embedded import EmbeddedBus
 from tumen.errors import ConfigError
 from tumen.logs import configure, to_stderr
+from tumen.pipeline import Declared
 from tumen.runner import Clocks
 from tumen.settings import ROOT, Settings, load_settings
 from tumen.stage import Kit
@@ -62,9 +63,17 @@ def kit_of(
     )
 
 
-def open_bus(settings: Settings, *, existing: bool = False) -> Bus:
-    """The bus that the settings name.  Raises `Refused`, and `ConfigError` if it must be an `existing` one and is not."""
+def open_bus(settings: Settings, declared: Iterable[Declared] = (), *, existing: bool = False) -> Bus:
+    """The bus that the settings name; with the nodes of a topology its topics are checked first.
+
+    Raises `Refused`, and `ConfigError` if it must be an `existing` one and is not.
+    """
     path = settings.data / settings.bus.file
-    if existing and not path.is_file():
+    if existing and settings.bus.kind == "embedded" and not path.is_file():
         raise ConfigError(f"{path}: no bus there yet; expected the data folder of a pipeline that has run")
-    return EmbeddedBus(path)
+    return buses.open_bus(settings, declared)
+
+
+def bus_name(settings: Settings) -> str:
+    """Where the bus is, for a person."""
+    return str(settings.data / settings.bus.file) if settings.bus.kind == "embedded" else f"Kafka at {settings.kafka.bootstrap}"

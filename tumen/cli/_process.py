@@ -9,7 +9,7 @@ import click
 import structlog
 from prometheus_client import CollectorRegistry
 
-from tumen.cli._kit import CLOCKS, kit_of, open_bus
+from tumen.cli._kit import CLOCKS, bus_name, kit_of, open_bus
 from tumen.errors import Refused
 from tumen.health import Health, serve
 from tumen.live import Live
@@ -37,7 +37,7 @@ def serve_nodes(
             f"metrics.port = {settings.metrics.port}: {error.strerror}; another Tumen may be running: set another port, or 0 for a free one"
         ) from None
     try:
-        with open_bus(settings) as bus:
+        with open_bus(settings, topology.nodes) as bus:
             nodes = build_nodes(topology, kit_of(settings, extra={"metrics": metrics}), wanted)
             _begin(metrics, [declared for declared in topology.nodes if wanted(declared)])
             live = Live(nodes, bus, metrics, CLOCKS, settings.bus, health)
@@ -45,6 +45,7 @@ def serve_nodes(
                 signal.signal(number, lambda number, _: _end(live, number))
             click.echo(f"Tumen runs: {len(nodes)} nodes, {about}", err=True)
             click.echo(f"  metrics  http://{settings.metrics.host}:{port}/metrics", err=True)
+            click.echo(f"  bus      {bus_name(settings)}", err=True)
             click.echo(f"  data     {settings.data}", err=True)
             live.start()
             try:

@@ -9,9 +9,10 @@ import apsw
 import click
 
 from tumen.bus_embedded import EmbeddedBus
+from tumen.buses import plan_topics
 from tumen.cli._kit import settings_of, watch_of
-from tumen.errors import ConfigError, Refused
-from tumen.pipeline import load_topology
+from tumen.errors import ConfigError, Refused, Unavailable
+from tumen.pipeline import Topology, load_topology
 from tumen.settings import Settings
 from tumen.stage import Finding
 
@@ -65,17 +66,35 @@ def _parts(settings: Settings) -> list[Finding]:
         findings.append(Finding("topology", "ok", f"{len(topology.nodes)} nodes"))
     except ConfigError as error:
         return [*findings, *(Finding("watch or topology", "broken", line) for line in error.findings)]
-    bus = settings.data / settings.bus.file
-    try:
-        if bus.is_file():
-            EmbeddedBus(bus).close()
-            findings.append(Finding("bus", "ok", f"{bus}, {bus.stat().st_size / 1e6:.1f} MB"))
-        else:
-            findings.append(Finding("bus", "ok", f"{bus} will be made by the first run"))
-    except Refused as error:
-        findings.append(Finding("bus", "broken", str(error)))
+    findings.append(_embedded(settings) if settings.bus.kind == "embedded" else _kafka(settings, topology))
     for node in topology.nodes:
         doctor = getattr(node.module, "doctor", None)
         if doctor is not None:
             findings.extend(doctor(settings))
     return findings
+
+
+def _embedded(settings: Settings) -> Finding:
+    bus = settings.data / settings.bus.file
+    if not bus.is_file():
+        return Finding("bus", "ok", f"{bus} will be made by the first run")
+    try:
+        EmbeddedBus(bus).close()
+    except Refused as error:
+        return Finding("bus", "broken", str(error))
+    return Finding("bus", "ok", f"{bus}, {bus.stat().st_size / 1e6:.1f} MB")
+
+
+def _kafka(settings: Settings, topology: Topology) -> Finding:
+    where = f"Kafka at {settings.kafka.bootstrap}"
+    try:
+        changes = plan_topics(settings, topology.nodes)
+    except (Refused, Unavailable) as error:
+        return Finding("bus", "broken", str(error))
+    wrong = [change for change in changes if change.action == "wrong"]
+    if wrong:
+        return Finding("bus", "broken", f"{where}: {wrong[0].topic} ({len(wrong)} topics are wrong): {wrong[0].detail}")
+    todo = [change for change in changes if change.action != "ok"]
+    if todo:
+        return Finding("bus", "missing", f"{where}: {len(todo)} of {len(changes)} topics are to be made or changed: 'tumen topics apply'")
+    return Finding("bus", "ok", f"{where}, {len(changes)} topics")
