@@ -32,13 +32,13 @@ def item(body: str, body_type: Literal["text", "html", "fragment"] = "text", **m
 
 
 def cleaned(body: str, body_type: Literal["text", "html", "fragment"] = "text", **more: object) -> Article:
-    result = clean_item(item(body, body_type, **more), MEANS)
+    result = clean_item(item(body, body_type, **more), MEANS).result
     assert isinstance(result, Article), result
     return result
 
 
 def reason(body: str, body_type: Literal["text", "html", "fragment"] = "text", **more: object) -> str:
-    result = clean_item(item(body, body_type, **more), MEANS)
+    result = clean_item(item(body, body_type, **more), MEANS).result
     assert isinstance(result, Drop), result
     return result.reason
 
@@ -348,7 +348,7 @@ def test_an_article_about_cookies_is_an_article() -> None:
 
 def bounded(body: str, body_type: Literal["text", "html", "fragment"]) -> Article | Drop:
     begun = time.process_time()
-    result = clean_item(item(body, body_type), MEANS)
+    result = clean_item(item(body, body_type), MEANS).result
     assert time.process_time() - begun < BOUND
     assert isinstance(result, Drop) or len(result.text) <= MEANS.max_chars
     return result
@@ -386,7 +386,7 @@ def test_a_long_text_is_cut_and_says_so() -> None:
     means = Means(MEANS.languages, MEANS.agencies, max_chars=1000)
     result = clean_item(
         item("Una delegazione visita due fabbriche\n" + "\n".join(f"{line} {n}." for n in range(9) for line in BODY)), means
-    )
+    ).result
     assert isinstance(result, Article)
     assert len(result.text) <= 1000
     assert "truncated" in result.flags

@@ -9,15 +9,17 @@ import trafilatura
 from processors.clean import meta
 from processors.clean.features import key_of
 from processors.clean.furniture import KINDS, furniture
+from processors.clean.hints import Hints
 from processors.clean.html import MAX_CHARS, PageFacts, page_facts, parse, plain, sends_elsewhere, without_tags
 from processors.clean.lines import Reading, read_lines, split_lines
 from processors.clean.meta import Agencies
 from processors.clean.page import read_page
+from processors.clean.sites import ALARMS, NOTHING_KNOWN, SiteMemory, without_furniture
 from tumen.messages import Article, Item, Why
 from tumen.stage import Drop
 from tumen.text.language import Languages
 
-REASONS = ("empty", "binary", "not_an_article", "consent_wall", "redirect", "refusal")
+REASONS = ("empty", "binary", "not_an_article", "consent_wall", "redirect", "refusal", *ALARMS)
 
 Source = Literal["feed", "page", "url", "text", "file"]
 
@@ -39,6 +41,7 @@ class Means:
     languages: Languages
     agencies: Agencies = field(default_factory=lambda: Agencies({}))
     max_chars: int = 100_000
+    hints: Hints = field(default_factory=Hints)
 
 
 class _Found(NamedTuple):
@@ -53,19 +56,33 @@ class _Found(NamedTuple):
     canonical: str | None = None
     flags: tuple[str, ...] = ()
     rules: tuple[tuple[str, str], ...] = ()
+    reading: Reading | None = None
 
 
-def clean_item(item: Item, means: Means, why: tuple[Why, ...] = ()) -> Article | Drop:
-    """One item's article, or why it has none.  Pure; `why` is what earlier stages said and comes first in the article's own."""
+class Cleaned(NamedTuple):
+    """What became of an item; `reading` is what its page held before its site's furniture was taken off, None where there is none."""
+
+    result: Article | Drop
+    reading: Reading | None = None
+
+
+def clean_item(item: Item, means: Means, why: tuple[Why, ...] = (), memory: SiteMemory = NOTHING_KNOWN) -> Cleaned:
+    """One item's article, or why it has none.  Pure; `why` is what earlier stages said and comes first in the article's own.
+
+    `memory` is what is known of the item's site.
+    """
     body = item.body[:MAX_CHARS]
     if not body.strip() and not (item.title or "").strip():
-        return Drop("empty")
+        return Cleaned(Drop("empty"))
     if _is_binary(body):
-        return Drop("binary")
+        return Cleaned(Drop("binary"))
     read = {"text": _from_text, "html": _from_html, "fragment": _from_fragment}[item.body_type]
-    found = read(body, item)
-    if isinstance(found, Drop):
-        return found
+    found = read(body, item, means, memory)
+    result = found if isinstance(found, Drop) else _article(item, found, means, why)
+    return Cleaned(result, found.reading if isinstance(found, _Found) else None)
+
+
+def _article(item: Item, found: _Found, means: Means, why: tuple[Why, ...]) -> Article | Drop:
     title, text = found.title.strip(), found.text
     if sum(map(str.isalpha, title + text[:200])) < LEAST_LETTERS:
         return Drop("empty" if not (title or text) else "not_an_article")
@@ -130,11 +147,12 @@ def _cut(text: str, limit: int) -> str:
 # --- plain text ----------------------------------------------------------------------------------------------------------------
 
 
-def _from_text(body: str, item: Item) -> _Found | Drop:
+def _from_text(body: str, item: Item, means: Means, memory: SiteMemory) -> _Found | Drop:
     reading = read_lines(body, item.title)
     if not reading.kept and not reading.title:
         return Drop("not_an_article" if reading.lines else "empty")
-    return _from_reading(reading)
+    own = means.hints.without_lines(item.site, without_furniture(reading, memory))
+    return _from_reading(own)._replace(reading=reading)
 
 
 def _from_reading(reading: Reading) -> _Found:
@@ -168,20 +186,23 @@ def _around(reading: Reading) -> list[int]:
 # --- HTML ----------------------------------------------------------------------------------------------------------------------
 
 
-def _from_html(body: str, item: Item) -> _Found | Drop:
+def _from_html(body: str, item: Item, means: Means, memory: SiteMemory) -> _Found | Drop:
     tree = parse(body)
     facts = page_facts(body, tree)
     if tree is None:
-        reading = read_lines(without_tags(body), item.title or facts.title or None)
-        return _with_facts(reading, reading.text, facts, "unparsed") if reading.kept else Drop("not_an_article")
-    reading = read_page(tree, facts, item.title)
-    text, rule = reading.text, "blocks"
-    if not text and (whole := trafilatura.extract(tree, include_comments=False)):
-        text, rule = "\n".join(line for line in split_lines(whole) if key_of(line) != key_of(reading.title)), "trafilatura"
+        whole = read_lines(without_tags(body), item.title or facts.title or None)
+        return _with_facts(whole, whole.text, facts, "unparsed") if whole.kept else Drop("not_an_article")
+    reading = read_page(means.hints.within(item.site, tree), facts, item.title)
+    own = means.hints.without_lines(item.site, without_furniture(reading, memory))
+    text, rule = own.text, "blocks"
+    if not text and (alone := trafilatura.extract(tree, include_comments=False)):
+        text, rule = "\n".join(line for line in split_lines(alone) if key_of(line) != key_of(reading.title)), "trafilatura"
     wall = _wall(body, text, reading)
     if wall is not None:
         return Drop(wall)
-    return _with_facts(reading, text.replace("\n* ", "\n").removeprefix("* "), facts, rule) if text else Drop("not_an_article")
+    if not text:
+        return Drop("not_an_article")
+    return _with_facts(own, text.replace("\n* ", "\n").removeprefix("* "), facts, rule)._replace(reading=reading)
 
 
 def _wall(source: str, text: str, reading: Reading) -> str | None:
@@ -220,7 +241,7 @@ def _with_facts(reading: Reading, text: str, facts: PageFacts, rule: str) -> _Fo
 # --- a feed's summary ----------------------------------------------------------------------------------------------------------
 
 
-def _from_fragment(body: str, item: Item) -> _Found | Drop:
+def _from_fragment(body: str, item: Item, means: Means, memory: SiteMemory) -> _Found | Drop:  # noqa: ARG001 - all are read alike
     """A summary is the publisher's own short text: only its markup, its "[…]" and what a feed hangs on its end go."""
     text, tail = meta.without_tail("\n".join(split_lines(plain(body))))
     text = _MORE.sub("", text)
