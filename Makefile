@@ -10,11 +10,12 @@ EXTRAS ?=
 comma := ,
 EXTRA_STAMPS := $(patsubst %,$(VENV)/.extra-%,$(subst $(comma), ,$(EXTRAS)))
 
-.PHONY: run test torture bench eval setup lint types check golden lock clean help
+.PHONY: run kafka test torture bench eval setup lint types check golden lock clean help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run       the always-on pipeline with the sample wire playing (Ctrl-C ends it)"
+	@echo "make kafka     a real Kafka broker on this machine, for trying (docs/scale-out.md)"
 	@echo "make test      lint, types, architecture, tests"
 	@echo "make torture   the long fault rounds"
 	@echo "make bench     speed, as ratios against a yardstick of the same run"
@@ -25,6 +26,9 @@ help:
 
 run: $(VENV)/.base
 	$(BIN)/tumen run --samples
+
+kafka:
+	@deploy/kafka/local.sh run
 
 test: lint types
 	$(BIN)/pytest -m "not torture"
