@@ -5,6 +5,7 @@ learns from the frequent ones: `spread` puts a vector into the shared block, the
 """
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -141,10 +142,16 @@ def stance_row(reading: Reading, index: int, event: str) -> Vector:
         float(any(h.kind == "weak" for h in sent.hits)),
         float("?" in sent.text or "？" in sent.text),  # noqa: RUF001
     ]
-    base = np.array([*here, *there, *above, *last, *whole, *own_voice, *crossed], dtype=np.float32)
+    first = next((h for h in sent.hits if h.kind in SOLID), None)
+    leads = first.entity.side or "third" if first is not None and not first.entity.agency else "nobody"
+    who = [float(leads == which) for which in ("russia", "dprk", "third")]
+    who += [float(sent.names[name] > 0) for name in (*_WITNESSES, "third")]
+    who += [sum(s.names[name] > 0 for s in reading.sents) / len(reading.sents) for name in _WITNESSES]
+    base = np.array([*here, *there, *above, *last, *whole, *own_voice, *crossed, *who], dtype=np.float32)
     return spread(base, event, short=np.array([sent.has("planned", "future"), third, denied, negation, sent.has("report")], dtype=np.float32))
 
 
+_WITNESSES = ("russia:agency", "dprk:agency", "third:agency", "south-korea", "united-states", "ukraine")
 _CONTEXT = ("alleged", "denied", "planned", "future", "intelligence", "conditional", "report", "negation")
 
 
@@ -161,6 +168,21 @@ def _order(cues: list[Cue], first: str, second: str) -> bool:
     """Whether a cue of the first kind stands before one of the second."""
     at = next((cue.start for cue in cues if cue.kind == first), None)
     return at is not None and any(cue.kind == second and cue.start > at for cue in cues)
+
+
+def around(opinions: Sequence[Sequence[tuple[str, Vector]]], index: int, event: str) -> Vector:
+    """What was thought of the claims around: of the nearest before it (first of all of this event), of its own sentence, of all.
+
+    `opinions`: for each sentence its events with the shares of the classes.  Columns: 4 times the number of classes.
+    """
+    size = next((len(shares) for sentence in opinions for _, shares in sentence), 0)
+    none = np.zeros(size, dtype=np.float32)
+    before = next((np.mean([s for _, s in opinions[i]], axis=0) for i in range(index - 1, -1, -1) if opinions[i]), none)
+    same = [shares for i, sentence in enumerate(opinions) if i != index for name, shares in sentence if name == event]
+    beside = [shares for name, shares in opinions[index] if name != event]
+    everything = [shares for sentence in opinions for _, shares in sentence]
+    parts = [before] + [np.mean(part, axis=0) if part else none for part in (same, beside, everything)]
+    return np.concatenate(parts).astype(np.float32)
 
 
 # --- in which direction --------------------------------------------------------------------------------------------------------

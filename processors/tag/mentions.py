@@ -19,7 +19,7 @@ from tumen.watch import Watch
 
 SENTENCE = 0.5  # least probability of a sentence that is a mention
 EVENT = 0.45  # least probability of a further event in it
-RELEVANT = 0.5  # least score of a relevant article
+RELEVANT = 0.4  # least score of a relevant article
 FRESH = 21  # days: what happened longer before the publication is recalled, not news
 
 

@@ -110,11 +110,11 @@ def article_row(relevance: Vector, titled: bool) -> Vector:
         [
             ordered[0],
             ordered[min(1, len(ordered) - 1)],
-            logits.mean(),
             logits[0] if titled else ordered[0],
+            max(float(logits[0]), 0.0) if titled else 0.0,
+            max(float(ordered[0]), 0.0),
             min(float((relevance > 0.5).sum()), 5) / 5,
-            float((relevance > 0.5).mean()),
-            np.log(len(relevance)),
+            np.log(len(relevance)) / 2,
         ],
         dtype=np.float32,
     )

@@ -64,7 +64,7 @@ class Sent:
                 found[hit.entity.id] += 1
             elif hit.kind == "weak":
                 found[f"{side}:weak"] += 1
-            elif hit.entity.stand_in:
+            elif hit.entity.stand_in and hit.entity.kind != "person":
                 found[f"{side}:stand"] += 1
             else:
                 found[f"{side}:solid"] += 1

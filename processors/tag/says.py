@@ -77,8 +77,8 @@ def says(sent: Sent, *, spaced: bool, near: int | None = None) -> Source | None:
     best: tuple[float, Source] | None = None
     for source in candidates:
         for cue in reports:
-            if cue.start < source.end and source.start < cue.end:
-                continue
+            if cue.start < source.end and source.start < cue.end and (cue.end <= source.end or cue.start < source.start):
+                continue  # the cue is a part of the source, or the source of the cue
             score = _fit(sent, source, cue)
             if near is not None:
                 score -= min(abs(cue.start - near), 200) / 200
@@ -89,8 +89,8 @@ def says(sent: Sent, *, spaced: bool, near: int | None = None) -> Source | None:
 
 def _fit(sent: Sent, source: Source, cue: Cue) -> float:
     """How well a source suits a cue of reporting: near, in one clause, a verb of saying rather than a claim."""
-    before = source.end <= cue.start
-    gap = sent.text[source.end : cue.start] if before else sent.text[cue.end : source.start]
+    before = source.start <= cue.start
+    gap = sent.text[source.end : max(cue.start, source.end)] if before else sent.text[cue.end : source.start]
     if len(gap) > NEAR:
         return -1.0
     weight = {"report": 3.0, "denied": 2.0, "alleged": 1.2, "confirmed": 1.5, "unanswered": 1.5}[cue.kind]

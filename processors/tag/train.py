@@ -87,8 +87,13 @@ def _labels(example: Example) -> tuple[Vector, Vector]:
     if gold.label == "none":
         wanted[:] = 0.0
         weight /= max(1.0, size / 6)
-    elif gold.label == "core" and titled and (size <= 2 or example.reading.sents[0].both):
-        wanted[0] = 1.0
+    else:
+        for index, sent in enumerate(example.reading.sents):
+            if index and not sent.sides and not sent.has("pair", "continue", "dprk", "russia") and not sent.names["dprk:weak"]:
+                wanted[index] = 0.0  # in a long article a passage that names neither is seldom about both
+                weight[index] *= 0.6
+        if gold.label == "core" and titled and (size <= 2 or example.reading.sents[0].both):
+            wanted[0] = 1.0
     return wanted, weight
 
 
