@@ -277,6 +277,28 @@ def test_short_texts_are_the_same_only_to_the_letter() -> None:
     assert desk.see(made("e", "", title="Foto")).copy_of is None
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            "(부산=바다통신) 홍길순 기자 = 김철수 사장과 이영희 부산시장이 월요일 오전 새 부두의 이름을 두고 시민 의견을 듣기로...",
+            "(부산=바다통신) 홍길순 기자 = 김철수 사장과 이영희 부산시장이 금요일 열린 회의에서 어민 보상 예산을 늘리겠다고...",
+        ),
+        (
+            "ROMA, 3 marzo (Agenzia Mare) - Il ministro Anna Verdi e il sindaco di Ostia hanno inaugurato il molo nuovo davanti a "
+            "duecento pescatori.",
+            "ROMA, 9 marzo (Agenzia Mare) - Il ministro Anna Verdi e il sindaco di Ostia litigano sul prezzo dei traghetti per le "
+            "isole minori.",
+        ),
+    ],
+)
+def test_two_leads_that_open_alike_are_two_reports(one: str, other: str) -> None:
+    desk = Desk()
+    desk.see(made("a", one))
+    assert desk.see(made("b", other)).copy_of is None
+    assert desk.see(made("c", one.replace("월요일", "일요일").replace("nuovo", "vecchio"))).copy_of == "a"
+
+
 def test_case_forms_digits_and_punctuation_do_not_count() -> None:
     assert tokens_of("L’Éléphant — N.º ٣٤ “ＡＢＣ”") == tokens_of("l'e\u0301le\u0301phant, n.º 34 abc")
     assert tokens_of("北朝鮮は") == ["北", "朝", "鮮", "は"]

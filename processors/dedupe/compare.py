@@ -9,6 +9,8 @@ _BLOCK = 16
 #: a block of shingles is taken over when this share of it stands in the other text: letters read wrong and words changed break
 #: shingles all over a text, while what two texts on one event share by chance (names, a phrase) fills no block
 _TAKEN = 0.25
+#: of a text of one or two blocks more is asked: an opening that names who, where and the correspondent is a quarter of a block
+_SHORT_TAKEN, _SHORT, _LONG = 0.6, 2 * _BLOCK, 6 * _BLOCK
 #: an article is a copy when this share of it was taken, or when this share of an earlier one stands in it
 COPY = 0.5
 #: less than that is partial reuse, down to this
@@ -47,6 +49,13 @@ def _share(shingles: list[int], other: frozenset[int]) -> float:
     count = len(found)
     size = min(_BLOCK, count)
     starts = [*range(0, count - size, size), count - size]
+    needed = size * _asked(count)
     weights = [*(after - start for start, after in pairwise(starts)), size]
-    taken: list[int] = [weight for start, weight in zip(starts, weights, strict=True) if sum(found[start : start + size]) >= size * _TAKEN]
+    taken: list[int] = [weight for start, weight in zip(starts, weights, strict=True) if sum(found[start : start + size]) >= needed]
     return float(sum(taken) / count)
+
+
+def _asked(count: int) -> float:
+    """The share of a block that has to be found, in a text of so many shingles."""
+    long = min(max((count - _SHORT) / (_LONG - _SHORT), 0.0), 1.0)
+    return _SHORT_TAKEN + long * (_TAKEN - _SHORT_TAKEN)
