@@ -1,6 +1,6 @@
 """Dedupe against a memory of many articles: milliseconds and bytes an article, flat as it fills; precision and recall on made pairs.
 
-    python -m bench.dedupe [ARTICLES]      default 100,000; 1,000,000 takes about ten minutes and 5 GB of disk
+    python -m bench.dedupe [ARTICLES]      default 100,000; 1,000,000 takes ten minutes and 6 GB of disk
 
 The memory is filled with articles of random numbers (what is remembered of a text is numbers), in the bus's own file; then real texts are
 read against it through the stage, each on an overlay as the runner does it.
