@@ -24,6 +24,7 @@ REASONS = ("empty", "binary", "not_an_article", "consent_wall", "redirect", "ref
 Source = Literal["feed", "page", "url", "text", "file"]
 
 TITLE_MAX = 500
+LANGUAGE_SAMPLE = 700  # characters of the text that tell its language
 LEAST_LETTERS = 3
 CONSENT_LIMIT = 1500  # a consent wall is short; an article about cookies is not
 STUB = 200  # characters on a page that sends its reader elsewhere: an article has more
@@ -31,6 +32,7 @@ REFUSAL_LIMIT = 700  # characters on a page that only says why there is nothing 
 
 _SENTENCE = re.compile(r"[.!?…]\s+|\n")
 _NOTICE = KINDS.index("notice")
+_ODD = re.compile(r"[\ufffd\x00-\x08\x0e-\x1f]")
 _MORE = re.compile(r"\s*(?:\[(?:…|\.\.\.)\]|\[&#8230;\])\s*$")
 
 
@@ -113,7 +115,9 @@ def _article(item: Item, found: _Found, means: Means, why: tuple[Why, ...]) -> A
         lead=text.split("\n", 1)[0],
         text=text,
         byline=found.byline,
-        language=means.languages.identify(f"{text[:1900]}\n{title}" if len(text) > 200 else f"{title}\n{text}", hint=item.language_hint),
+        language=means.languages.identify(
+            f"{text[:LANGUAGE_SAMPLE]}\n{title}" if len(text) > 200 else f"{title}\n{text}", hint=item.language_hint
+        ),
         published=published,
         published_at=item.published_at,
         published_source=source,
@@ -126,8 +130,7 @@ def _article(item: Item, found: _Found, means: Means, why: tuple[Why, ...]) -> A
 def _is_binary(body: str) -> bool:
     """Control and replacement characters where text would be."""
     sample = body[:4000]
-    odd = sum(1 for char in sample if char == "\ufffd" or (char < " " and char not in "\t\n\r\f\x0b"))
-    return odd > 0.1 * len(sample)
+    return len(_ODD.findall(sample)) > 0.1 * len(sample)
 
 
 def _title_from(text: str) -> tuple[str, str]:

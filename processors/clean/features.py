@@ -16,24 +16,26 @@ from processors.clean.furniture import KINDS, NOTHING, Cues, Furniture
 
 Matrix = npt.NDArray[np.float32]
 
-HEAD = 240  # characters of a line that are looked at closely: a paragraph shows what it is by then
+HEAD = 160  # characters of a line that are looked at closely: a paragraph shows what it is by then
 PROSE = 100  # mass from which a line with a sentence's end counts as running text
-STEM_LIMIT = 300  # characters of a line whose words are compared with other lines'
+STEM_LIMIT = 300  # characters of an unspaced run whose pairs are compared with other lines'
 CUE_LIMIT = 400  # longer lines are never furniture by their cues
 
 _WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
 _WORD = re.compile(r"\w+(?:'\w+)?")
 _DATE = re.compile(r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b(?:19|20)\d\d\b|\d{1,2}\s*[月월]\s*\d{1,2}")
 _TIME = re.compile(r"\b\d{1,2}[:.h]\d{2}\b")
-_LINK = re.compile(r"https?://|www\.|\b[\w.+-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|org|net|it|ru|de|fr)\b")
+_DIGIT = re.compile(r"\d")
+_DOMAIN = re.compile(r"\.(?:com|org|net|info|eu|it|ru|de|fr|uk|es|pl)\b")
 _GLUED = re.compile(r"[a-zà-ÿа-я][A-ZÀ-ÞА-Я]")
-_SEPARATOR = re.compile(r"[|·•›»>/#]")
+_SEPARATORS = "|·•›»>/#"
 _BULLET = re.compile(r"[*+\-–—•·■►▶▪#]\s|[*+•·■►▶▪]$")
 _NUMBERED = re.compile(r"\d{1,3}[.)]\s")
 _STRIP = " \t*+-–—•·■►▶▪#>|0123456789.)"
 _TAIL = " \t*•·■►▶▪#>|."
 _TERMINAL = ".!?…。！？｡։।"
 _CLOSERS = "\"'»”’)]“」』】* "
+_STOPS = (". ", "! ", "? ", "。")
 _QUOTES = "\"'«“„‘「『"
 
 OWN = (
@@ -72,15 +74,17 @@ def letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
 
 
-def _stems(line: str) -> list[str]:
+def _stems(words: Sequence[str], wide: int) -> frozenset[str]:
     """Crude stems: five letters of a longer word, pairs of characters where words are not spaced."""
-    found: list[str] = []
-    for word in _WORD.findall(line):
+    if not wide:
+        return frozenset([word[:5] for word in words if len(word) >= 4])
+    found: set[str] = set()
+    for word in words:
         if len(word) >= 2 and _WIDE.match(word):
-            found.extend(word[i : i + 2] for i in range(0, len(word) - 1))
+            found.update(word[i : i + 2] for i in range(min(len(word), STEM_LIMIT) - 1))
         elif len(word) >= 4:
-            found.append(word[:5])
-    return found
+            found.add(word[:5])
+    return frozenset(found)
 
 
 def _own(line: str, words: list[str], wide: int, cues: Cues) -> list[float]:
@@ -92,8 +96,10 @@ def _own(line: str, words: list[str], wide: int, cues: Cues) -> list[float]:
     end = bare[-1:] or " "
     ellipsis = bare.endswith(("…", "...", "[…", "[..."))
     head = line[:HEAD]
-    letters = [w for w in head.split() if w[0].isalpha()]
-    capitals = sum(1 for w in letters if w[0].isupper()) / len(letters) if letters else 0.0
+    initials = [w[0] for w in head.split()]
+    spelt = sum(map(str.isalpha, initials))
+    capitals = sum(map(str.isupper, initials)) / spelt if spelt else 0.0
+    digits = len(_DIGIT.findall(head))
     terminal = end in _TERMINAL
     first = line.lstrip(_STRIP + _QUOTES)[:1]
     return [
@@ -106,27 +112,27 @@ def _own(line: str, words: list[str], wide: int, cues: Cues) -> list[float]:
         first.islower(),
         first.isupper(),
         min(line.count(",") / (count + 1.0), 1.0),
-        sum(map(str.isdigit, head)) / len(head),
+        digits / len(head),
         capitals,
         head.isupper(),
-        bool(_LINK.search(head)),
+        "http" in head or "www." in head or "@" in head or bool(_DOMAIN.search(head)),
         ellipsis,
-        bool(_DATE.search(head)),
-        bool(_TIME.search(head)),
+        digits > 1 and bool(_DATE.search(head)),
+        digits > 1 and bool(_TIME.search(head)),
         0.0,
         0.0,
         0.0,
         0.0,
         line[0] in _QUOTES,
         0.5,
-        min(len(_SEPARATOR.findall(head)) / 3.0, 1.0),
+        min(sum(map(head.count, _SEPARATORS)) / 3.0, 1.0),
         min(len(_GLUED.findall(head)) / 4.0, 1.0),
         min(size / (count or 1), 15.0) / 10.0,
         mass >= PROSE and terminal,
         end in "?？",
         wide / size,
         line[0] in "([",
-        min(sum(line.count(mark) for mark in (". ", "! ", "? ", "。")) / 4.0, 1.0),
+        min(sum(map(line.count, _STOPS)) / 4.0, 1.0),
         cues.total,
         *cues.covered,
         *(float(kind in cues.opening) for kind in KINDS),
@@ -134,6 +140,8 @@ def _own(line: str, words: list[str], wide: int, cues: Cues) -> list[float]:
 
 
 _AT = {name: number for number, name in enumerate(OWN)}
+_NEAR = [_AT[name] for name in NEAR]
+_OPENS = [_AT[f"opens_{kind}"] for kind in _ENDS]
 
 
 def describe(lines: list[str], furniture: Furniture) -> Page:
@@ -148,7 +156,7 @@ def describe(lines: list[str], furniture: Furniture) -> Page:
     keys = tuple(key_of(line[:CUE_LIMIT]) for line in lines)
     _repeats(own, keys)
     runs = _runs(own, prose)
-    stems = tuple(frozenset(_stems(fold[:STEM_LIMIT])) for fold in folds)
+    stems = tuple(_stems(found, broad) for found, broad in zip(words, wide, strict=True))
     own[:, _AT["shared"]] = shared(stems, np.where(runs.inside & prose, 1.0, 0.0).astype(np.float32))
     return Page(np.hstack([own, _neighbours(own), _place(own, prose), runs.columns]), cues, keys, prose, main, stems)
 
@@ -164,12 +172,15 @@ def _languages(own: Matrix, prose: npt.NDArray[np.bool_], words: list[list[str]]
         for found in counts:
             votes.update(found)
     main = max(votes, key=lambda language: (votes[language], language)) if votes else None
+    stop, foreign = [0.0] * len(words), [0.0] * len(words)
     for number, found in enumerate(counts):
         if found and main is not None:
             mine, best = found.get(main, 0), max(found.values())
             size = len(words[number]) or 1
-            own[number, _AT["stop"]] = mine / size
-            own[number, _AT["foreign"]] = (best - mine) / size
+            stop[number] = mine / size
+            foreign[number] = (best - mine) / size
+    own[:, _AT["stop"]] = stop
+    own[:, _AT["foreign"]] = foreign
     return main
 
 
@@ -221,23 +232,22 @@ def _runs(own: Matrix, prose: npt.NDArray[np.bool_]) -> _Runs:
     first, last = int(rows[run_of == best][0]), int(rows[run_of == best][-1])
     inside = (at >= first) & (at <= last)
     nearest = run_of[np.minimum(np.searchsorted(rows, at), len(rows) - 1)]
+    distance = np.stack([first - at, at - last], axis=1)
+    opened = np.cumsum((own[:, _OPENS] > 0) & (at > first)[:, None], axis=0)
     columns = [
-        inside,
-        np.minimum(np.log1p(np.maximum(first - at, 0)) / 4.0, 1.0),
-        np.minimum(np.log1p(np.maximum(at - last, 0)) / 4.0, 1.0),
-        masses[nearest] / masses[best],
-        np.log1p(nearest) / 3.0,
-        np.clip((at - first) / max(last - first, 1), -1.0, 2.0),
+        inside[:, None],
+        np.minimum(np.log1p(np.maximum(distance, 0)) / 4.0, 1.0),
+        np.stack(
+            [masses[nearest] / masses[best], np.log1p(nearest) / 3.0, np.clip((at - first) / max(last - first, 1), -1.0, 2.0)], axis=1
+        ),
+        np.minimum(np.log1p(opened) / 2.0, 1.0),
     ]
-    for kind in _ENDS:
-        opens = (own[:, _AT[f"opens_{kind}"]] > 0) & (at > first)
-        columns.append(np.minimum(np.log1p(np.cumsum(opens)) / 2.0, 1.0))
-    return _Runs(inside, np.stack(columns, axis=1).astype(np.float32))
+    return _Runs(inside, np.concatenate(columns, axis=1, dtype=np.float32))
 
 
 def _neighbours(own: Matrix) -> Matrix:
     """The chosen features of the lines before and after; beyond the page there is nothing."""
-    columns = own[:, [_AT[name] for name in NEAR]]
+    columns = own[:, _NEAR]
     size, width = columns.shape
     reach = max(SHIFTS)
     padded = np.zeros((size + 2 * reach, width), dtype=np.float32)
@@ -251,27 +261,30 @@ def _place(own: Matrix, prose: npt.NDArray[np.bool_]) -> Matrix:
     mass = np.where(prose, np.expm1(own[:, _AT["mass"]] * 6.0), 0.0).astype(np.float64)
     total = np.concatenate([[0.0], np.cumsum(mass)])
     at = np.arange(size)
-    columns = []
-    for span in SPANS:
-        above = total[at] - total[np.maximum(at - span, 0)]
-        below = total[np.minimum(at + span + 1, size)] - total[at + 1]
-        columns += [np.log1p(above) / 8.0, np.log1p(below) / 8.0]
     whole = total[-1] or 1.0
-    columns += [total[at] / whole, (total[-1] - total[at + 1]) / whole, np.log1p(np.full(size, total[-1])) / 10.0]
-    columns += [_since(prose), _since(prose[::-1])[::-1]]
-    for kind in _ENDS:
-        opens = own[:, _AT[f"opens_{kind}"]] > 0
-        columns.append(np.exp(-_since(opens) * 3.0))
+    sums = [
+        bound
+        for span in SPANS
+        for bound in (total[at] - total[np.maximum(at - span, 0)], total[np.minimum(at + span + 1, size)] - total[at + 1])
+    ]
+    ends = np.exp(-_since(own[:, _OPENS] > 0) * 3.0)
     run = np.cumsum(own[:, _AT["cues"]] > 0.5)
-    columns += [np.minimum(at, 30) / 30.0, np.minimum(size - 1 - at, 30) / 30.0, np.log1p(np.full(size, size)) / 6.0, run / (run[-1] or 1)]
-    return np.stack(columns, axis=1).astype(np.float32)
+    page = np.broadcast_to([np.log1p(total[-1]) / 10.0, np.log1p(size) / 6.0], (size, 2))
+    columns = [
+        np.log1p(np.stack(sums, axis=1)) / 8.0,
+        np.stack([total[at] / whole, (total[-1] - total[at + 1]) / whole, run / (run[-1] or 1)], axis=1),
+        _since(prose[:, None]),
+        _since(prose[::-1, None])[::-1],
+        ends,
+        np.minimum(np.stack([at, size - 1 - at], axis=1), 30) / 30.0,
+        page,
+    ]
+    return np.concatenate(columns, axis=1, dtype=np.float32)
 
 
 def _since(marks: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """For each line how many lines ago the last mark stood (logarithm, 0..1; 1 = never), itself excluded."""
-    size = len(marks)
-    at = np.arange(size)
-    last = np.maximum.accumulate(np.where(marks, at, -1))
-    before = np.concatenate([[-1], last[:-1]]) if size else last
-    gap = np.where(before < 0, 1e9, at - before)
-    return np.asarray(np.minimum(np.log1p(gap) / 4.0, 1.0))
+    """For each line how many lines ago each column's last mark stood (logarithm, 0..1; 1 = never), itself excluded."""
+    at = np.arange(len(marks))[:, None]
+    last = np.maximum.accumulate(np.where(marks, at, -1), axis=0)
+    before = np.concatenate([np.full((1, marks.shape[1]), -1), last[:-1]])
+    return np.asarray(np.where(before < 0, 1.0, np.minimum(np.log1p(at - before) / 4.0, 1.0)))

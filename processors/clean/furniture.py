@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import ahocorasick  # type: ignore[import-not-found]  # a C module without stubs
+from ahocorasick_rs import AhoCorasick, MatchKind
 
 DATA = Path(__file__).with_name("furniture.toml")
 LIMIT = 1000  # characters of a line that are searched for cues
@@ -42,10 +42,8 @@ class Furniture:
                 for cue in lists.get(kind, ()):
                     kinds_of.setdefault(cue.replace("’", "'"), set()).add(number)
         self.stop = {word: tuple(languages) for word, languages in languages_of.items()}
-        self._automaton = ahocorasick.Automaton()
-        for cue, numbers in sorted(kinds_of.items()):
-            self._automaton.add_word(cue, (len(cue), tuple(sorted(numbers))))
-        self._automaton.make_automaton()
+        self._kinds = [tuple(sorted(numbers)) for _, numbers in sorted(kinds_of.items())]
+        self._automaton = AhoCorasick(sorted(kinds_of), matchkind=MatchKind.Standard)
         refusals = sorted({cue.replace("’", "'") for lists in data.values() for cue in lists.get("refusal", ())}, key=len, reverse=True)
         self._refusal = re.compile("|".join(map(re.escape, refusals)))
 
@@ -55,13 +53,9 @@ class Furniture:
         Longer cues win over the shorter ones they contain.
         """
         line = line[:LIMIT]
-        found: list[tuple[int, int, tuple[int, ...]]] = []
         size = len(line)
-        for last, (length, numbers) in self._automaton.iter(line):
-            start, end = last - length + 1, last + 1
-            if _inside_word(line, start, end, size):
-                continue
-            found.append((start, end, numbers))
+        matches = self._automaton.find_matches_as_indexes(line, overlapping=True)
+        found = [(s, e, self._kinds[cue]) for cue, s, e in matches if not _inside_word(line, s, e, size)]
         if not found:
             return NOTHING
         found.sort(key=lambda hit: (hit[0] - hit[1], hit[0]))
@@ -98,9 +92,9 @@ class Furniture:
 
 def _inside_word(line: str, start: int, end: int, size: int) -> bool:
     """A cue must not be part of a longer word; scripts without spaces have no such boundary."""
-    before, after = line[start - 1] if start else " ", line[end] if end < size else " "
-    first, last = line[start], line[end - 1]
-    return (before.isalnum() and first.isalnum() and before < "\u2e80") or (after.isalnum() and last.isalnum() and after < "\u2e80")
+    if start and (before := line[start - 1]) < "\u2e80" and before.isalnum() and line[start].isalnum():
+        return True
+    return end < size and (after := line[end]) < "\u2e80" and after.isalnum() and line[end - 1].isalnum()
 
 
 @cache

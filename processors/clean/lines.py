@@ -4,6 +4,7 @@ A learned model (`processors.clean.model`) says how likely each line belongs to 
 line cannot tell by itself: which line is the title, which of two equal lines counts, what is a picture's caption.
 """
 
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -25,11 +26,9 @@ TITLE_WEAK = -1.5  # ... where the text itself begins with running text
 TITLE_MASS = 8  # a shorter line is none
 TITLE_LIMIT = 300  # a longer line is no title
 FEW = 3  # so few lines were chosen by whoever wrote them down: only plain furniture goes
-CAPTION_LIMIT = 450
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u2060\ufeff\ufffd]")
 _BREAK = re.compile(r"\r\n?|[\n\x85\u2028\u2029]")
-_SPACE = re.compile(r"[^\S\n]+")
 _AT = {name: number for number, name in enumerate(OWN)}
 _FORMS = ("comment", "newsletter", "share", "copyright")
 _KIND = {name: number for number, name in enumerate(KINDS)}
@@ -58,8 +57,8 @@ class Reading:
 
 def split_lines(text: str) -> tuple[str, ...]:
     """The lines that hold something, NFC, without control characters, spaces joined; paragraphs that were wrapped are whole again."""
-    plain = _CONTROL.sub("", _BREAK.sub("\n", unicodedata.normalize("NFC", text)))
-    raw = [_SPACE.sub(" ", line).strip() for line in plain.split("\n")]
+    plain = _CONTROL.sub("", text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text))
+    raw = [" ".join(line.split()) for line in _BREAK.split(plain)]
     return tuple(line for line in (_unwrapped(raw) if _is_wrapped(raw) else raw) if line)
 
 
@@ -139,10 +138,10 @@ def _credit() -> re.Pattern[str]:
 
 def _overruled(line: str, page: Page, number: int, rules: dict[int, str]) -> bool:
     """Lines that the model takes for text and that are none: captions with their credit, forms, the tail of a syndicated text."""
-    if len(line) <= CAPTION_LIMIT and _credit().search(line[-100:]):
+    cues = page.cues[number]
+    if cues.covered[_KIND["credit"]] > 0 and _credit().search(line[-100:]):
         rules[number] = "caption"
         return True
-    cues = page.cues[number]
     if max(cues.covered[_KIND[kind]] for kind in _FORMS) > 0.8:
         rules[number] = "form"
         return True
@@ -191,16 +190,16 @@ def _own_title(lines: Sequence[str], page: Page, likely: Vector, titled: Vector,
 
 def _title_score(line: str, page: Page, likely: Vector, titled: Vector, number: int, first: int) -> float:
     """Weights fitted to which line of a labelled page is its title (a softmax over a page's candidates), rounded."""
-    own = page.matrix[number]
-    mass = np.expm1(own[_AT["mass"]] * 6)
+    own: list[float] = page.matrix[number, : len(OWN)].tolist()
+    mass = math.expm1(own[_AT["mass"]] * 6)
     if mass < TITLE_MASS or len(line) > TITLE_LIMIT:
         return -9.0
-    score = 0.3 * _logit(titled[number]) + 0.15 * _logit(likely[number])
+    score = 0.3 * _logit(float(titled[number])) + 0.15 * _logit(float(likely[number]))
     score += 0.5 * own[_AT["repeated"]] + 0.8 * own[_AT["shared"]] + 1.2 * (25 <= mass <= 200)
     score -= 0.8 * page.cues[number].total + 0.3 * own[_AT["bullet"]] + 0.3 * own[_AT["numbered"]] + 3.0 * max(own[_AT["foreign"]], 0.0)
     score -= 0.9 * own[_AT["terminal"]] + 0.3 * own[_AT["ellipsis"]] + 0.01 * (first - number) + 0.6 * (number == first)
-    return float(score - 1.6 * page.prose[number])
+    return score - 1.6 * float(page.prose[number])
 
 
-def _logit(share: np.float32) -> float:
-    return float(np.log((share + 1e-3) / (1.0 - share + 1e-3)))
+def _logit(share: float) -> float:
+    return math.log((share + 1e-3) / (1.0 - share + 1e-3))

@@ -11,11 +11,14 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+from ahocorasick_rs import AhoCorasick, MatchKind
+
 from processors.clean.furniture import furniture
 
 DATA = Path(__file__).with_name("meta.toml")
 EARLIEST = 1995  # older than news on the web
 DATE_LINE = 140  # a longer line is no date line
+CREDIT_LIMIT = 20_000  # characters of a text in which an agency is looked for
 ABOVE, BELOW, AFTER = 4, 8, 5  # lines above the title, between title and text, after the text that are asked for a date and a name
 
 _ISO = re.compile(r"(?<!\d)((?:19|20)\d\d)-([01]\d)-([0-3]\d)(?!\d)")
@@ -190,9 +193,9 @@ class Agencies:
     """News agencies by the names that texts give them.  `aliases` maps an agency's name to what it is called in any language."""
 
     def __init__(self, aliases: Mapping[str, Iterable[str]]) -> None:
-        self._names = {alias.casefold(): name for name, given in aliases.items() for alias in (name, *given) if alias}
-        ordered = sorted(self._names, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(_bounded, ordered)), re.IGNORECASE) if ordered else None
+        self._names = {_lowered(alias): name for name, given in aliases.items() for alias in (name, *given) if alias}
+        self._aliases = list(self._names)
+        self._automaton = AhoCorasick(self._aliases, matchkind=MatchKind.Standard)
 
     def credited(self, text: str, around: Sequence[str] = ()) -> str | None:
         """The agency that the text goes back to, as far as it says so itself.
@@ -200,29 +203,48 @@ class Agencies:
         A dateline or a signature ("(ANSA) -", "ТАСС.", a line that is the agency's name) decides; else the first agency that the text
         hands a statement to ("riporta Yonhap", "according to KCNA").
         """
-        if self._pattern is None:
+        if not self._names:
             return None
-        for edge in (text[:120], text[-60:]):
-            for match in self._pattern.finditer(edge):
-                if _is_signature(edge, match.start(), match.end()) and _is_proper(match[0]):
-                    return self._names[match[0].casefold()]
+        text = text[:CREDIT_LIMIT]
+        named = self._named(text)
+        for start, end, alias in named:
+            if (start < 120 or end > len(text) - 60) and _is_signature(text, start, end):
+                return self._names[alias]
         for line in around:
-            fold = line.casefold().strip(" .:()[]–—-©")
-            if fold in self._names:
-                return self._names[fold]
-        for match in self._pattern.finditer(text[:20_000]):
-            if _is_proper(match[0]) and _is_credit(text, match.start(), match.end()):
-                return self._names[match[0].casefold()]
-        return None
+            alias = _lowered(line).strip(" .:()[]–—-©")
+            if alias in self._names:
+                return self._names[alias]
+        return next((self._names[alias] for start, end, alias in named if _is_credit(text, start, end)), None)
+
+    def _named(self, text: str) -> list[tuple[int, int, str]]:
+        """Where agencies are named: whole words with a capital (in prose "ap" and "ria" are words), the longest at a place."""
+        found: list[tuple[int, int, str]] = []
+        for number, start, end in self._automaton.find_matches_as_indexes(_lowered(text), overlapping=True):
+            if text[start].islower() or _inside_word(text, start, end):
+                continue
+            while found and found[-1][0] >= start:
+                found.pop()
+            if not found or found[-1][1] <= start:
+                found.append((start, end, self._aliases[number]))
+        return found
 
 
-def _is_proper(word: str) -> bool:
-    """A name has a capital: "ap" and "ria" in the middle of prose are words."""
-    return not word[0].islower()
+def _lowered(text: str) -> str:
+    """Lower case, character by character, so that places in it are places in `text`."""
+    low = text.lower()
+    return low if len(low) == len(text) else "".join(one if len(one := char.lower()) == 1 else char for char in text)
 
 
-def _is_signature(edge: str, start: int, end: int) -> bool:
-    before, after = edge[:start].rstrip(), edge[end:].lstrip()
+def _inside_word(text: str, start: int, end: int) -> bool:
+    """A name must not be part of a longer word, where its script has words."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    joined = after.isalnum() and text[end - 1].isalnum()
+    return text[start] < "\u2e80" and ((before.isalnum() and text[start].isalnum()) or joined)
+
+
+def _is_signature(text: str, start: int, end: int) -> bool:
+    """Set apart from the text, as datelines and signatures are; `start`, `end` lie near one of its ends."""
+    before, after = text[max(0, start - 120) : start].rstrip(), text[end : end + 8].lstrip()
     if before.endswith(("(", "/", "[")) and after.startswith((")", "/", "]", "-", ",")):
         return True
     return after.startswith(("—", "–", "- ", ".-", ".–", ") -")) and len(before) < 70 and "." not in before[:-1]

@@ -89,15 +89,19 @@ def with_context(page: Page, kept: Vector, mass: Vector) -> Matrix:
     size = len(kept)
     padded = np.zeros(size + 2 * REACH, dtype=np.float32)
     padded[REACH : REACH + size] = kept
-    around = np.stack([padded[shift : shift + size] for shift in range(2 * REACH + 1)], axis=1)
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * REACH + 1)
     weight = np.concatenate([[0.0], np.cumsum(kept * mass)])
-    whole = weight[-1] or 1.0
-    above, below = weight[:-1] / whole, (weight[-1] - weight[1:]) / whole
+    weight /= weight[-1] or 1.0
     at = np.arange(size)
-    near = np.stack([(weight[np.minimum(at + s + 1, size)] - weight[np.maximum(at - s, 0)]) / whole for s in (10, 25)], axis=1)
-    strongest = np.stack([np.maximum.accumulate(kept), np.maximum.accumulate(kept[::-1])[::-1]], axis=1)
-    words = shared(page.stems, kept)[:, None]
-    return np.hstack([page.matrix, around, above[:, None], below[:, None], near, strongest, words]).astype(np.float32)
+    columns = [
+        weight[:-1],
+        weight[-1] - weight[1:],
+        *(weight[np.minimum(at + s + 1, size)] - weight[np.maximum(at - s, 0)] for s in (10, 25)),
+        np.maximum.accumulate(kept),
+        np.maximum.accumulate(kept[::-1])[::-1],
+        shared(page.stems, kept),
+    ]
+    return np.concatenate([page.matrix, around, np.stack(columns, axis=1)], axis=1, dtype=np.float32)
 
 
 def _load(path: Path) -> LineModel:

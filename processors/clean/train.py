@@ -22,7 +22,7 @@ from processors.clean.model import BLOCKS, LINES, LineModel, Network, Vector, si
 from processors.clean.page import describe_page
 
 HIDDEN = 24
-MEMBERS = 4
+MEMBERS = 6
 EPOCHS = 30
 BATCH = 512
 RATE = 2e-3
