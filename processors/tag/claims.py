@@ -41,6 +41,7 @@ def event_rows(reading: Reading, index: int) -> Matrix:
     whole = np.stack([counts(s, "strong") > 0 for s in reading.sents]).mean(0).astype(np.float32)
     total, empty = float((strong > 0).sum()), float(strong.sum() == 0)
     r, d = side(sent, "russia"), side(sent, "dprk")
+    meeting = meets(sent)
     stand = float(sent.names["russia:stand"] > 0 or sent.names["ukraine"] > 0)
     rows = []
     for number, event in enumerate(EVENTS):
@@ -60,9 +61,9 @@ def event_rows(reading: Reading, index: int) -> Matrix:
             float(strong[number] > 0 and title[number] > 0),
             float(strong[number] == strong.max() and strong[number] > 0),
         ]
-        single = np.zeros((len(EVENTS), 9), dtype=np.float32)
+        single = np.zeros((len(EVENTS), 12), dtype=np.float32)
         single[number] = [
-            1.0, min(strong[number], 1), min(weak[number], 1), title[number] > 0, before[number] > 0, r * d, stand, d * (1 - r), empty,
+            1.0, min(strong[number], 1), min(weak[number], 1), title[number] > 0, before[number] > 0, r * d, stand, d * (1 - r), empty, *meeting,
         ]
         others = np.zeros((len(EVENTS), len(EVENTS)), dtype=np.float32)
         others[number] = np.minimum(strong, 1)
@@ -73,6 +74,13 @@ def event_rows(reading: Reading, index: int) -> Matrix:
 
 
 _EVENT_KINDS = ("give", "receive", "visit_to", "host", "mutual", "relation", "report", "pair", "continue", "denied", "planned", "tests", "war")
+
+
+def meets(sent: Sent) -> list[float]:
+    """Whether people of both sides are named, people of one and a town of the other, and whether anybody goes anywhere."""
+    people = {h.entity.side for h in sent.hits if h.entity.side and (h.entity.kind == "person" or h.kind == "office")}
+    towns = {h.entity.side for h in sent.hits if h.entity.side and (h.entity.kind == "place" or h.kind == "metonym")}
+    return [float(len(people) == 2), float(any(towns - {side} for side in people)), float(sent.has("visit_to", "host"))]
 
 
 def counts(sent: Sent, kind: str) -> Vector:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from processors.tag.actors import actors_of, place_of
-from processors.tag.claims import DIRECTIONS, STANCES, clause_of, voice_of
+from processors.tag.claims import DIRECTIONS, STANCES, clause_of, meets, voice_of
 from processors.tag.features import EVENTS, Matrix, Vector
 from processors.tag.lexicon import Cue
 from processors.tag.model import TagModel
@@ -19,6 +19,7 @@ from tumen.watch import Watch
 
 SENTENCE = 0.5  # least probability of a sentence that is a mention
 EVENT = 0.45  # least probability of a further event in it
+MEETING = 0.3  # ... of a visit, where people of both sides are named
 RELEVANT = 0.4  # least score of a relevant article
 FRESH = 21  # days: what happened longer before the publication is recalled, not news
 
@@ -68,17 +69,30 @@ def judge(reading: Reading, article: str, model: TagModel, watch: Watch, transla
 def _claims(reading: Reading, index: int, relevance: Vector, events: Matrix, model: TagModel) -> list[Claim]:
     """The events of one sentence, the likeliest first."""
     order = np.argsort(-events[index])
-    picked = [int(n) for n in order if events[index][n] >= EVENT] or [int(order[0])]
+    people = meets(reading.sents[index])[0]
+    picked = [int(n) for n in order if events[index][n] >= (MEETING if people and EVENTS[n] == "visit" else EVENT)] or [int(order[0])]
     claims = []
     for number in picked:
         event = EVENTS[number]
-        stance = STANCES[int(model.stance_of(reading, index, event).argmax())]
+        stance = _stance(reading, index, STANCES[int(model.stance_of(reading, index, event).argmax())])
         direction = DIRECTIONS[int(model.direction_of(reading, index, event).argmax())]
         hit = date_for(reading, index, event)
         when = When(text=hit.text, date=resolve(hit, reading.published, future=stance == "planned")) if hit else None
         probability = float(relevance[index] * events[index][number])
         claims.append(Claim(index, event, probability, stance, direction, role_of(reading, index, event, when), when))  # type: ignore[arg-type]
     return claims
+
+
+def _stance(reading: Reading, index: int, stance: str) -> str:
+    """What a side itself confirms is asserted; what a headline hangs on a third party ("Kiev: ...") is alleged."""
+    sent = reading.sents[index]
+    source = voice_of(reading, index)
+    if stance == "alleged" and source is not None and source.voice in ("russia", "dprk") and sent.has("confirmed"):
+        return "asserted"
+    first = sent.hits[0] if sent.hits else None
+    if stance == "asserted" and first is not None and first.start == 0 and first.entity.side is None and not first.entity.agency:
+        return "alleged" if sent.text[first.end : first.end + 2].strip().startswith(":") else stance
+    return stance
 
 
 def date_for(reading: Reading, index: int, event: str) -> DateHit | None:

@@ -11,7 +11,8 @@ from processors.tag.reading import SOLID, Sent
 
 Voice = Literal["russia", "dprk", "third", "intelligence", "media", "none"]
 NEAR = 60  # characters between a source and its verb
-_NAMES = re.compile(r"(?:\s+(?:[A-ZÀ-ÖØ-ÞА-ЯЁЄІЇҐŚŁŻŹĆ][\w'’.-]*|de|von|van|di|del|della|der))+")  # noqa: RUF001
+_NAMES = re.compile(r"(?:\s+(?:[A-ZÀ-ÖØ-ÞА-ЯЁЄІЇҐŚŁŻŹĆ][\w'’-]*\w\.?|(?:de|von|van|di|del|della|der)\s+[A-ZÀ-ÖØ-Þ][\w'’-]*))+")  # noqa: RUF001
+_REST = re.compile(r"[\w'’-]*\w")  # noqa: RUF001 - a stem's own ending
 _WORD = re.compile(r"[\w'’-]+")
 _STOPS = re.compile(r"[;:!?«»\"“”()\n]|[,、，]")  # noqa: RUF001
 
@@ -33,7 +34,7 @@ def sources(sent: Sent, *, spaced: bool) -> list[Source]:
     for hit in sent.hits:
         if hit.kind in SOLID or hit.kind == "weak":
             label = "media" if hit.entity.agency else hit.entity.side or "third"
-            spans.append((hit.start, hit.end, {label} if hit.kind != "weak" else {label, "weak"}))
+            spans.append((hit.start, hit.end, {label, "adjective"} if hit.kind == "demonym" else {label}))
     spans.sort(key=lambda span: (span[0], -span[1]))
     merged: list[tuple[int, int, set[str]]] = []
     for start, end, labels in spans:
@@ -43,9 +44,20 @@ def sources(sent: Sent, *, spaced: bool) -> list[Source]:
             merged.append((start, end, set(labels)))
     found = []
     for start, end, labels in merged:
+        if "adjective" in labels and not labels & {"source", "intelligence"} and not _stands_alone(sent, start, end):
+            continue  # "North Korean" says nothing by itself
         tail = _NAMES.match(sent.text, end) if spaced else None
-        found.append(Source(start, tail.end() if tail else end, _voice(labels)))
+        end = tail.end() if tail else end
+        if spaced:
+            rest = _REST.match(sent.text, end)
+            end = rest.end() if rest else end
+        found.append(Source(start, end, _voice(labels)))
     return found
+
+
+def _stands_alone(sent: Sent, start: int, end: int) -> bool:
+    """Whether a span that holds an adjective holds a name too."""
+    return any(h.kind != "demonym" and start <= h.start and h.end <= end for h in sent.hits)
 
 
 def _one_phrase(gap: str, *, spaced: bool) -> bool:

@@ -75,9 +75,21 @@ def find_numbers(folded: str, language: str | None, written: str | None = None) 
         else:
             after = (_AFTER if means.spaced else _CJK_ITEM).match(source, end)
             if after and unit is None:
-                item, end = after.group(1), after.end()
+                item = _counted(after.group(1)) if means.spaced else after.group(1)
+                end = after.start(1) + len(item) if item else end
         found.append(Number(start, end, value, unit, item))
     return found
+
+
+_SMALL = frozenset("della delle dello degli nella from with that which pour dans avec para desde oraz które która nach über from were have sono stati been dans chez".split())
+
+
+def _counted(words: str) -> str | None:
+    """The counted thing without a small word behind it ("soldati del")."""
+    parts = words.split()
+    while parts and (len(parts[-1]) <= 3 or parts[-1].lower() in _SMALL):
+        parts.pop()
+    return words[: words.rindex(parts[-1]) + len(parts[-1])] if parts else None
 
 
 def _unit(text: str, means: _Numbers) -> str | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ENDS = [".", "!", "?", "…", "。", "！", "？", "．", "?!", "!!", "...", "‥", "؟", "।"]  # noqa: RUF001 - full-width forms are meant
 _PLAIN = ("ko", "ja", "vi")
+_OPENING = re.compile(r"(?<=\s)[«“„\"(\[]\s*\Z")
 _PARAGRAPH = re.compile(r"[^\n]+")
 LONGEST = 1500  # characters; a longer "sentence" is cut at a comma or a space: it is a list or no prose
 
@@ -66,7 +67,11 @@ def _mended(text: str, spans: list[tuple[int, int]], short: frozenset[str]) -> l
         else:
             merged.append((start, end))
     trimmed = []
-    for start, end in merged:
+    for number, (start, end) in enumerate(merged):
+        opening = _OPENING.search(text, start, end)
+        if opening and number + 1 < len(merged):  # a quote that opens belongs to what follows
+            end = opening.start()
+            merged[number + 1] = (opening.start(), merged[number + 1][1])
         body = text[start:end]
         left = len(body) - len(body.lstrip())
         if body.strip():
