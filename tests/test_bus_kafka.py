@@ -350,6 +350,8 @@ def test_no_broker_is_refused_in_one_line() -> None:
     assert "\n" not in str(refused.value)
 
 
+# the client leaves the sockets of a refused handshake to the garbage collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_password_is_needed_for_sasl_and_shown_nowhere(kafka_bootstrap: str) -> None:
     with pytest.raises(ConfigError, match="sasl_password_file"):
         clients.Clients(KafkaSettings(security_protocol="SASL_SSL"))

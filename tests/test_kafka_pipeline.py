@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-
 from tests.kafka_broker import new_settings
 from tumen.bus import Bus
 from tumen.bus_embedded import EmbeddedBus

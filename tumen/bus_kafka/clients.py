@@ -28,7 +28,6 @@ from kafka import (  # type: ignore[import-untyped]
 )
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor  # type: ignore[import-untyped]
 from kafka.errors import KafkaError  # type: ignore[import-untyped]
-from kafka.structs import MemberState  # type: ignore[import-untyped]
 
 from tumen.errors import ConfigError, Refused, Unavailable
 from tumen.settings import KafkaSettings
@@ -124,6 +123,7 @@ class Clients:
             isolation_level="read_committed",
             allow_auto_create_topics=False,
             partition_assignment_strategy=[CooperativeStickyAssignor],
+            retry_backoff_ms=200,
             session_timeout_ms=int(self.settings.session_timeout * 1000),
             heartbeat_interval_ms=int(min(3.0, self.settings.session_timeout / 3) * 1000),
             max_poll_interval_ms=int(self.settings.max_poll_interval * 1000),
@@ -160,7 +160,8 @@ def _common(settings: KafkaSettings) -> dict[str, Any]:
     if settings.security_protocol.startswith("SASL"):
         if settings.sasl_mechanism is None or settings.sasl_username is None or settings.sasl_password is None:
             raise ConfigError(
-                f"kafka.security_protocol = {settings.security_protocol!r}: expected sasl_mechanism, sasl_username and sasl_password_file too"
+                f"kafka.security_protocol = {settings.security_protocol!r}: "
+                "expected sasl_mechanism, sasl_username and sasl_password_file too"
             )
         found["sasl_mechanism"] = settings.sasl_mechanism
         found["sasl_plain_username"] = settings.sasl_username
@@ -287,7 +288,6 @@ __all__ = [
     "Clients",
     "Dropped",
     "KafkaError",
-    "MemberState",
     "Names",
     "OffsetAndMetadata",
     "Sending",

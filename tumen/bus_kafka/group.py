@@ -1,7 +1,7 @@
 """A stage group on Kafka: which shares it holds, what it reads, how it commits.
 
-Exactly one process holds a share at a time, and three things see to it: the group's assignment, the producer id of the share (taking it fences
-whoever had it), and the group's generation, checked by the broker in every transaction.
+Exactly one process holds a share at a time, and three things see to it: the group's assignment, the producer id of the share (taking it
+fences whoever had it), and the group's generation, checked by the broker in every transaction.
 """
 
 import itertools
@@ -17,9 +17,7 @@ import structlog
 from tumen.bus import Moved, Offsets, Output, Record
 from tumen.bus_kafka.clients import (
     Clients,
-    Dropped,
     KafkaError,
-    MemberState,
     Names,
     OffsetAndMetadata,
     Sending,
@@ -28,6 +26,7 @@ from tumen.bus_kafka.clients import (
     offsets_after,
     unavailable,
 )
+from tumen.bus_kafka.membership import Membership
 from tumen.bus_kafka.share import Attempt, Share
 from tumen.bus_kafka.store import Store
 from tumen.bus_kafka.wire import record, sending
@@ -37,7 +36,6 @@ log = structlog.get_logger(__name__)
 
 _HOLD_SECONDS = 30.0
 _UPKEEP_SECONDS = 0.05
-_JOIN_MS = 50
 _DATA_SECONDS = 0.3
 _MORE_MS = 20
 _QUIET_COMMIT_SECONDS = 2.0
@@ -82,13 +80,9 @@ class KafkaGroup:
         self._next_upkeep = 0.0
         self._next_quiet_commit = 0.0
         self._busy = False
-        self._dropped = Dropped()
         self._reader = self._clients.reader()
         try:
-            self._member = self._clients.member(self._names.group(name))
-            self._member.subscribe([self._names.state(name)], listener=self._dropped)
-            # a member that leads the division before it knows the topic divides nothing, and may leave it at that
-            self._member.partitions_for_topic(self._names.state(name))
+            self._member = Membership(self._clients, self._names.group(name), self._names.state(name))
         except BaseException:
             self._reader.close()
             raise
@@ -136,12 +130,7 @@ class KafkaGroup:
         now = time.monotonic()
         if now < self._next_upkeep:
             return
-        self._member.poll(1 if self._shares and self._settled() else _JOIN_MS)
-        dropped = self._dropped.take()
-        points = self._member.assignment()
-        if points:
-            self._member.pause(*points)  # it takes part for the assignment alone
-        assigned = {tp.partition for tp in points}
+        dropped, assigned = self._member.dropped(), self._member.held()
         for index in [index for index in self._shares if index in dropped or index not in assigned]:
             self._close_share(index, "moved")
         for share in list(self._shares.values()):
@@ -153,10 +142,6 @@ class KafkaGroup:
         if wanted:
             self._open(wanted)
         self._next_upkeep = time.monotonic() + _UPKEEP_SECONDS
-
-    def _settled(self) -> bool:
-        """Whether the group is not being divided anew: joining needs a little patience, a call that may not wait gets nowhere."""
-        return bool(self._member.group_metadata().state == MemberState.STABLE)
 
     def _close_share(self, index: int, why: str) -> None:
         share = self._shares.pop(index)
@@ -211,12 +196,13 @@ class KafkaGroup:
         places = self._places(share.index)
         state = TopicPartition(self._names.state(self.name), share.index)
         points = [self._at(place) for place in places]
-        found = {tp: self._member.committed(tp, metadata=True, timeout_ms=self._timeout_ms) for tp in (*points, state)}
+        found = {tp: self._member.committed(tp) for tp in (*points, state)}
         if points:
             first = self._reader.beginning_offsets(points, timeout_ms=self._timeout_ms)
             last = self._reader.end_offsets(points, timeout_ms=self._timeout_ms)
         for place, tp in zip(places, points, strict=True):
-            offset = first[tp] if found[tp] is None else found[tp].offset
+            known = found[tp]
+            offset = first[tp] if known is None else known.offset
             if offset < first[tp]:
                 self._home.lost(self.name, place[0], first[tp] - offset)
                 offset = first[tp]
@@ -225,8 +211,9 @@ class KafkaGroup:
                 offset = first[tp]
             share.handled[place] = share.read_to[place] = offset
             share.waiting[place] = deque()
-        if found[state] is not None:
-            share.number = int(found[state].metadata or 0)
+        last_commit = found[state]
+        if last_commit is not None:
+            share.number = int(last_commit.metadata or 0)
         share.known = all(found[tp] is not None for tp in (*points, state))
 
     @property
@@ -315,7 +302,7 @@ class KafkaGroup:
         return []
 
     def _note_quiet(self) -> None:
-        """What lies behind the last record (ends of transactions, aborted records) is handled too: else the group would seem to lag for ever."""
+        """What lies behind the last record (ends of transactions, aborted records) is handled too, else it would be lag for ever."""
         now = time.monotonic()
         if now < self._next_quiet_commit:
             return
@@ -336,7 +323,8 @@ class KafkaGroup:
             if (topic, partition) in share.handled:
                 return share.handled[topic, partition]
         with self._away("reading an offset"):
-            return self._member.committed(self._at((topic, partition)), timeout_ms=self._timeout_ms) or 0
+            found = self._member.committed(self._at((topic, partition)))
+            return 0 if found is None else int(found.offset)
 
     def handled(self) -> dict[tuple[str, int], int]:
         """What this process holds and how far it has come.  May be called from any thread."""
@@ -360,12 +348,12 @@ class KafkaGroup:
         share: int | None = None,
         hold: int | None = None,
     ) -> None:
-        """See `tumen.bus.Group.commit`.  A commit whose answer is lost is settled here, or, while the brokers are away, before anything else."""
+        """See `tumen.bus.Group.commit`.  A commit whose answer is lost is settled here, or, while the brokers are away, before all else."""
         chosen = self._held(share)
         if hold is not None and chosen.hold != hold:
             raise Moved(f"{self.name}: share {chosen.index} was away meanwhile")
-        member = self._member.group_metadata()
-        if member.generation_id < 0:
+        member = self._member.metadata()
+        if member is None:
             self._next_upkeep = 0.0
             raise Moved(f"{self.name}: it has left its group and joins it again")
         forward = {place: max(offset, chosen.handled.get(place, 0)) for place, offset in offsets.items()}
@@ -376,7 +364,6 @@ class KafkaGroup:
             chosen.attempt = attempt
             log.warning("commit_not_answered", stage=self.name, share=chosen.index, reason=f"{type(error).__name__}: {error}"[:300])
             with self._away("settling a commit whose outcome is not known"):
-                self._member.poll(0)
                 happened = self._settle(chosen, fenced="Fenced" in f"{type(error).__name__} {error}")
             if not happened:
                 raise Unavailable(f"Kafka: {self.name}: the commit did not happen ({type(error).__name__})", retry_after=0.0) from error
@@ -394,7 +381,7 @@ class KafkaGroup:
         ]
 
     def _offsets(self, share: Share, attempt: Attempt) -> dict[Any, Any]:
-        """The inputs', and for the state topic the number of the attempt: so even a commit without input is checked for the right holder."""
+        """The inputs', and for the state topic the number of the attempt: even a commit without input is checked for the right holder."""
         return {
             **offsets_after(attempt.offsets, self._names),
             self._state_at(share): OffsetAndMetadata(share.state_end, str(attempt.number), -1),
@@ -412,7 +399,7 @@ class KafkaGroup:
             self._next_upkeep = 0.0
 
     def _settle(self, share: Share, *, fenced: bool = False) -> bool:
-        """Find out whether the attempt happened: a new producer with the same id ends the old one's transaction either way, then the number tells.
+        """Find out whether the attempt happened: a new producer with the same id ends the old one's transaction, then the number tells.
 
         Gives whether it did.  Raises `Moved` if the share is not ours any more, and what kafka raises while that cannot be found out.
         """
@@ -425,7 +412,7 @@ class KafkaGroup:
             raise Moved(f"{self.name}: another process has taken share {share.index}")
         share.transactor.discard()
         share.transactor = Transactor(self._clients, self._names.transaction(self.name, share.index))
-        found = self._member.committed(self._state_at(share), metadata=True, timeout_ms=self._timeout_ms)
+        found = self._member.committed(self._state_at(share))
         number = 0 if found is None else int(found.metadata or 0)
         if number == attempt.number:
             share.attempt = None
@@ -442,11 +429,11 @@ class KafkaGroup:
     def close(self) -> None:
         for index in list(self._shares):
             self._shares.pop(index).close(_CLOSE_SECONDS)
-        for consumer in (self._member, self._reader):
-            try:
-                consumer.close(autocommit=False, timeout_ms=int(_CLOSE_SECONDS * 1000))
-            except (KafkaError, TimeoutError, OSError, RuntimeError) as error:  # the group's session ends without it
-                log.warning("kafka_close", stage=self.name, reason=f"{type(error).__name__}: {error}"[:200])
+        self._member.close(_CLOSE_SECONDS)
+        try:
+            self._reader.close(autocommit=False, timeout_ms=int(_CLOSE_SECONDS * 1000))
+        except (KafkaError, TimeoutError, OSError, RuntimeError) as error:  # it held nothing
+            log.debug("kafka_close", stage=self.name, reason=f"{type(error).__name__}: {error}"[:200])
         self._home.left(self)
 
 

@@ -21,9 +21,10 @@ class Attempt:
 
 @dataclass
 class Share:
-    """`hold`: the number of this hold.  `number`: of the last transaction.  `handled`: offset of the last record handled, by topic and partition.
+    """`hold`: the number of this hold.  `number`: of the last transaction.  `handled`: the offset of the last record handled, by place.
 
-    `waiting`: records read but not handled.  `read_to`: the offset after the last record read, 0 before.  `state_end`: the same of its state.
+    A place is a topic and a partition.  `waiting`: records read but not handled.  `read_to`: the offset after the last record read.
+    `state_end`: the same of its state topic.
     `attempt`: a transaction whose outcome is not known.  `stale`: the local copy cannot be trusted, the share must be opened anew.
     `known`: its group had offsets of it before.
     """

@@ -9,7 +9,7 @@ _PAGE = 256
 
 
 class Store:
-    """A private temporary database (SQLite's empty file name): in memory until it grows, and without a name that could outlive the process."""
+    """A private temporary database (SQLite's empty file name): in memory until it grows, without a name that could outlive the process."""
 
     def __init__(self) -> None:
         self._db = apsw.Connection("")

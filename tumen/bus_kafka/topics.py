@@ -52,7 +52,7 @@ def expected_topics(settings: KafkaSettings, names: Names, declared: Iterable[De
         TopicSpec(names.topic(topic.name), topic.partitions or settings.partitions, {**common, **_retention(topic)})
         for topic in TOPICS.values()
     ]
-    shares = {tool: 1 for tool in TOOLS} | {node.name: shares_of(node.spec, settings) for node in declared}
+    shares = dict.fromkeys(TOOLS, 1) | {node.name: shares_of(node.spec, settings) for node in declared}
     found += [TopicSpec(names.state(name), count, {**common, "cleanup.policy": "compact"}) for name, count in shares.items()]
     return found
 
@@ -66,8 +66,8 @@ def _retention(topic: Topic[Any]) -> dict[str, str]:
 def shares_of(spec: Spec, settings: KafkaSettings) -> int:
     """How many processes may share a node's work.
 
-    One, with the others standing by, for what must see everything (its input has one partition, it ticks) or meets the world (it reads or writes
-    no topic: a producer polls each feed once, a sink keeps one pace).  The others: one a partition.
+    One, with the others standing by, for what must see everything (its input has one partition, it ticks) or meets the world (it reads or
+    writes no topic: a producer polls each feed once, a sink keeps one pace).  The others: one a partition.
     """
     reads = {topic.partitions for topic in spec.reads}
     whole = not spec.reads or not spec.writes or reads != {None} or (isinstance(spec, StageSpec) and spec.ticks) or TICKS in spec.reads
