@@ -4,14 +4,16 @@ Read in the source language with the watch's names and the cue file of that lang
 models over classes of cues (`model`), so that a language is added with data alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from processors.tag.chronology import Meeting, load_chronology, written_on
 from processors.tag.mentions import judge
 from processors.tag.model import tag_model
 from processors.tag.reading import Reader
 from tumen.messages import Tagged, Translated, Why
+from tumen.settings import ROOT
 from tumen.stage import Emit, Kit, Out, Stage, StageSpec
 from tumen.state import State
 from tumen.topics import TAGGED, TRANSLATED
@@ -30,14 +32,15 @@ class Config(BaseModel):
 def build(config: Config, kit: Kit) -> Stage[Translated]:
     """The stage.  An article in a language without a cue file is passed on without mentions, and says so."""
     reader = Reader(kit.watch, kit.languages)
+    known = load_chronology(ROOT / "watches" / kit.settings.watch, kit.watch)
 
     def process(message: Translated, state: State) -> Iterable[Out]:  # noqa: ARG001 - this stage remembers nothing
-        yield Emit(TAGGED, tagged(message, reader, config.max_chars))
+        yield Emit(TAGGED, tagged(message, reader, known, config.max_chars))
 
     return Stage(process)
 
 
-def tagged(message: Translated, reader: Reader, max_chars: int) -> Tagged:
+def tagged(message: Translated, reader: Reader, known: Sequence[Meeting], max_chars: int) -> Tagged:
     """The article with its mentions."""
     article = message.unique.article
     envelope = {"id": message.id, "seen_at": message.seen_at, "trace": message.trace, "realm": message.realm}
@@ -45,6 +48,9 @@ def tagged(message: Translated, reader: Reader, max_chars: int) -> Tagged:
         why = Why(stage="tag", rule="unknown_language", cue=article.language or "none")
         return Tagged(**envelope, unique=message.unique, translation=message.translation, relevant=False, score=0.0, why=(why,))
     reading = reader.read(article.title, article.text[:max_chars], article.language, article.published)
+    dated = written_on(reading, known)
+    if dated is not None:
+        reading.published = dated
     verdict = judge(reading, article.id, tag_model(), reader.watch, message.translation)
     return Tagged(
         **envelope,
@@ -53,5 +59,5 @@ def tagged(message: Translated, reader: Reader, max_chars: int) -> Tagged:
         mentions=verdict.mentions,
         relevant=verdict.relevant,
         score=verdict.score,
-        why=verdict.why,
+        why=(*verdict.why, Why(stage="tag", rule="dated_by_meeting", cue=dated)) if dated else verdict.why,
     )
