@@ -177,13 +177,14 @@ def test_the_number_of_series_does_not_grow_with_the_news(metrics: Metrics, tmp_
 
 def test_what_may_be_counted_is_there_at_zero(metrics: Metrics, tmp_path: Path) -> None:
     """Else the first dead letter, the first failure of a sink, the first event of its kind would be no rise that Prometheus sees."""
-    metrics.begin("tag", ("tagged",), ("old",))
+    metrics.begin("tag", ("tagged",), ("old",), reads=("translated",))
     metrics.begin("slack", (), ("stale",), sink=True)
     sink_for(metrics, tmp_path)
     for kind in ("reject", "bug", "undecodable", "runner"):
         assert value(metrics, "tumen_stage_dead_total", stage="tag", kind=kind) == 0
     assert value(metrics, "tumen_stage_dropped_total", stage="tag", reason="old") == 0
     assert value(metrics, "tumen_stage_out_total", stage="tag", topic="tagged") == 0
+    assert value(metrics, "tumen_bus_lost_records_total", group="tag", topic="translated") == 0
     for result in RESULTS:
         assert value(metrics, "tumen_sink_attempts_total", sink="slack", result=result) == 0
     assert value(metrics, "tumen_sink_route_up", sink="slack") == 1

@@ -44,8 +44,9 @@ Offsets = Mapping[tuple[str, int], int]
 class Group(Protocol):
     """A stage group's hold on the bus: its offsets and its state.
 
-    The work of a group comes in *shares*, each with a state of its own, and each is held by one process at a time.  The embedded bus has one
-    share, 0, and refuses a second holder outright.  On Kafka a share is a partition of the group's state topic; who holds none stands by.
+    The work of a group comes in *shares*, each with a state of its own, and each is held by one process at a time. The embedded bus has
+    one share, 0, and refuses a second holder outright. On Kafka a share is a partition of the group's state topic; who holds none stands
+    by.
 
     `fetch` gives committed records after the group's position and does not move it; only `commit` does: offsets, outputs and state
     writes are one transaction, or nothing.  Use a group from one thread at a time.
@@ -126,6 +127,10 @@ class Bus(Protocol):
 
     def alive(self) -> None:
         """Raises `Unavailable` while the bus is away."""
+        ...
+
+    def losses(self) -> dict[tuple[str, str], int]:
+        """(group, topic) -> records that were forgotten before the group read them, counted since this process started."""
         ...
 
     def wake(self) -> None:

@@ -282,6 +282,10 @@ class EmbeddedBus:
         except apsw.Error as error:
             raise Unavailable(f"the bus could not be read: {error}") from error
 
+    def losses(self) -> dict[tuple[str, str], int]:
+        """None: `trim` never passes a group."""
+        return {}
+
     def wake(self) -> None:
         self.notify()
 

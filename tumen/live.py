@@ -143,10 +143,14 @@ class Live:
     def _keep_house(self) -> None:
         """Lag for /metrics, and retention, which never passes a live group."""
         next_trim = 0.0
+        lost: dict[tuple[str, str], int] = {}
         while not self._stop.is_set():
             for topic in TOPICS:
                 for group, lag in self._bus.lags(topic).items():
                     self._metrics.lag(group, topic, lag)
+            for place, records in self._bus.losses().items():
+                self._metrics.lost(*place, records - lost.get(place, 0))
+                lost[place] = records
             if self._clocks.monotonic() >= next_trim:
                 next_trim = self._clocks.monotonic() + _TRIM_SECONDS
                 self._trim()

@@ -42,6 +42,7 @@ class Metrics:
         self._seconds = histogram("tumen_stage_seconds", "Time in a stage's own code for one message.", _STAGE_SECONDS, "stage")
         self._last = gauge("tumen_stage_last_handled_timestamp_seconds", "When a stage last handled a message.", "stage")
         self._lag = gauge("tumen_bus_lag_records", "Records of a topic that a group has not handled yet.", "group", "topic")
+        self._lost = counter("tumen_bus_lost_records", "Records that retention deleted before a group had read them.", "group", "topic")
         self._attempts = counter("tumen_sink_attempts", "Deliveries tried, by what became of them.", "sink", "result")
         self._ambiguous = counter(
             "tumen_alerts_ambiguous", "Deliveries of which the other side did not say whether it took them; they are repeated.", "sink"
@@ -53,7 +54,7 @@ class Metrics:
         self._latency = histogram("tumen_alert_latency_seconds", "From publication to the alert, where both are known.", _LATENCY_SECONDS)
         self._pipeline = histogram("tumen_alert_pipeline_seconds", "From the first sight of the article to the alert.", _PIPELINE_SECONDS)
 
-    def begin(self, stage: str, topics: Iterable[str], reasons: Iterable[str], *, sink: bool = False) -> None:
+    def begin(self, stage: str, topics: Iterable[str], reasons: Iterable[str], *, reads: Iterable[str] = (), sink: bool = False) -> None:
         """All that this node may ever count, at zero: Prometheus sees no rise in a series whose first value is already 1."""
         for outcome in Outcome:
             self._handled.labels(stage, outcome.value)
@@ -63,6 +64,8 @@ class Metrics:
             self._dropped.labels(stage, reason)
         for topic in topics:
             self._out.labels(stage, topic)
+        for topic in reads:
+            self._lost.labels(stage, topic)
         if sink:
             for result in RESULTS:
                 self._attempts.labels(stage, result)
@@ -95,6 +98,9 @@ class Metrics:
 
     def lag(self, group: str, topic: str, lag: int) -> None:
         self._lag.labels(group, topic).set(lag)
+
+    def lost(self, group: str, topic: str, records: int) -> None:
+        self._lost.labels(group, topic).inc(records)
 
     # --- the sinks -----------------------------------------------------------------------------------------------------------------
 

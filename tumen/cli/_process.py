@@ -68,7 +68,8 @@ def _begin(metrics: Metrics, nodes: Sequence[Declared]) -> None:
     """Every series that these nodes may ever count, at zero."""
     for node in nodes:
         sink = isinstance(node.spec, SinkSpec)
-        metrics.begin(node.name, [topic.name for topic in node.spec.writes], node.spec.reasons, sink=sink)
+        reads, writes = ([topic.name for topic in topics] for topics in (node.spec.reads, node.spec.writes))
+        metrics.begin(node.name, writes, node.spec.reasons, reads=reads, sink=sink)
 
 
 def _end(live: Live, number: int) -> None:
