@@ -1,6 +1,7 @@
 """The Kafka bus on a real broker: each trap of the client, commits whose answer is lost, shares, topics, envelopes, dead letters."""
 
 import base64
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,6 +12,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from tests.kafka_broker import make_bare_topics, new_settings
 from tests.kafka_worker import item, node
 from tests.test_bus_contract import fetched, lags_become, out
+from tests.test_runner import gateway_node
 from tumen.bus import Moved, Output
 from tumen.bus_kafka import KafkaBus, Names, apply_topics, clients, plan_topics
 from tumen.bus_kafka.clients import KafkaError, Transactor, Watched
@@ -21,7 +23,7 @@ from tumen.envelope import traceparent
 from tumen.errors import ConfigError, Refused, Unavailable
 from tumen.messages import Item
 from tumen.pipeline import load_topology
-from tumen.runner import StageRunner
+from tumen.runner import GatewayRunner, StageRunner
 from tumen.settings import BusSettings, KafkaSettings, Settings
 from tumen.stage import Emit
 from tumen.testing import Clock, Counts
@@ -237,6 +239,30 @@ def test_who_takes_a_share_over_fences_the_last_holder(bus: KafkaBus, settings: 
     assert group.state.get("k") == b"1"
     group.commit({}, [out("b", "kept")], {"k": b"3"})
     assert values(bus, "b") == [b"kept"]
+
+
+@pytest.mark.parametrize("happens", [True, False])
+def test_a_gateways_io_is_not_repeated_when_an_answer_is_lost(bus: KafkaBus, monkeypatch: pytest.MonkeyPatch, happens: bool) -> None:
+    world: list[str] = []
+    clock = Clock()
+    gateway = dataclasses.replace(gateway_node(world), name="counter")
+    runner = GatewayRunner(gateway, bus, Counts(), clock.clocks, batch=10, max_lag=100)
+    bus.join("writer", ()).commit({}, [encode(Emit(ITEMS, item(1)))], {})
+
+    def stepped_to(count: int) -> bool:
+        runner.step()
+        clock.advance(1)
+        return len(world) == count and runner.in_flight() == 1
+
+    soon(lambda: stepped_to(1))
+    losing(monkeypatch, happens=happens)  # the commit of the result
+    for _ in range(20):
+        runner.step()
+        clock.advance(1)
+    assert world == ["job/000001"]
+    assert len(values(bus, "candidates")) == 1
+    assert runner.in_flight() == 0
+    runner.close()
 
 
 # --- shares --------------------------------------------------------------------------------------------------------------------------

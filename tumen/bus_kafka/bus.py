@@ -197,6 +197,7 @@ class KafkaBus:
             self._reader = self.clients.reader()
         reader, seconds = self._reader, self.clients.settings.request_timeout
         reader.assign(list(points))
+        reader.resume(*points)  # it remembers what the last call paused
         first = reader.beginning_offsets(list(points), timeout_ms=int(seconds * 1000))
         last = reader.end_offsets(list(points), timeout_ms=int(seconds * 1000))
         for tp in points:

@@ -107,7 +107,6 @@ class Clients:
             check_crcs=True,
             allow_auto_create_topics=False,
             fetch_max_wait_ms=_FETCH_WAIT_MS,
-            max_partition_fetch_bytes=max(1024 * 1024, self.settings.max_message_bytes),
         )
 
     def member(self, group_id: str) -> Any:

@@ -366,7 +366,8 @@ class KafkaGroup:
             with self._away("settling a commit whose outcome is not known"):
                 happened = self._settle(chosen, fenced="Fenced" in f"{type(error).__name__} {error}")
             if not happened:
-                raise Unavailable(f"Kafka: {self.name}: the commit did not happen ({type(error).__name__})", retry_after=0.0) from error
+                soon = 0.0 if type(error).__name__ == "CommitFailedError" else None  # the group was divided anew; else back off
+                raise Unavailable(f"Kafka: {self.name}: the commit did not happen ({type(error).__name__})", retry_after=soon) from error
             return
         self._home.wrote(ends)
         chosen.state_end = max(chosen.state_end, ends.get(self._state_at(chosen), 0))
