@@ -299,6 +299,31 @@ def test_the_commands_of_the_page_run_the_wire_through_kafka_workers(
     assert not dead
 
 
+@pytest.mark.timeout(420)
+def test_killed_workers_on_kafka_lose_no_alert(tmp_path: Path, broker_of_ours: dict[str, str], start: Callable[..., Worker]) -> None:
+    """SIGKILL, in the middle of the wire: those that take over find everything where it was; each alert is archived once."""
+    environment = {**broker_of_ours, "TUMEN_KAFKA_SESSION_TIMEOUT": "6", "TUMEN_KAFKA_REQUEST_TIMEOUT": "5"}
+    assert done(tmp_path, "topics", "apply", "--samples", **environment).returncode == 0
+    data = tmp_path / "data"
+    stages = start("worker", "--samples", *STAGES, **environment).ready()
+    edges = start("worker", "--samples", "--data", str(data), "--speed", "4", *EDGES, **environment).ready()
+    waited_for(lambda: archived(data), 90)
+    stages.kill()
+    second = start("worker", "--samples", *STAGES, **environment).ready()
+    edges.kill()
+    edges = start("worker", "--samples", "--data", str(data), "--speed", "4", *EDGES, **environment).ready()
+    with bus_of(environment, "sample") as bus:
+        quiet_for(bus, 12)
+        ids = [decode(ALERTS, record.value).id for record in bus.read(ALERTS.name, 0, 10**6)]
+        seen = [decode(ITEMS, record.value).id for record in bus.read(ITEMS.name, 0, 10**6)]
+        assert not bus.read("dead", 0, 10)
+    edges.end()
+    second.end()
+    assert len(ids) >= 12
+    assert len(seen) == len(set(seen))
+    assert sorted(archived(data)) == sorted(set(ids)) == sorted(ids)
+
+
 def quiet_for(bus: KafkaBus, seconds: float) -> None:
     """Wait until no topic of news has grown for so long and nobody lags (the wire plays for two minutes)."""
     deadline = time.monotonic() + 330

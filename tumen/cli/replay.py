@@ -13,7 +13,7 @@ from tumen.topics import TICKS
 
 
 @click.command(name="replay")
-@click.option("--from", "since", required=True, help="An offset, a date (2024-09-13, 2024-09-13T18:30) or 'start'.")
+@click.option("--from", "since", required=True, help="An offset (of each partition), a date (2024-09-13, 2024-09-13T18:30) or 'start'.")
 @click.option("--topic", default="items", show_default=True, help="Whose records are replayed; the stages behind it run.")
 @click.option("--no-alerts", is_flag=True, help="Only the stages: alerts are counted, not listed and not archived.")
 @click.option("--json", "as_json", is_flag=True, help="Alerts as lines of JSON.")
