@@ -17,8 +17,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from sinks import metrics as sink_module
 from tests.alertkit import NOW, alert, kit, story
 from tumen.bus_embedded import EmbeddedBus
-from tumen.delivery import RESULTS, SinkGateway
-from tumen.errors import Outcome, Reject, Unavailable
+from tumen.delivery import SinkGateway
+from tumen.errors import RESULTS, Outcome, Reject, Unavailable
 from tumen.health import serve
 from tumen.messages import Article, EventType, Tagged, Translation, Unique
 from tumen.metrics import Metrics

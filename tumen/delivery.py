@@ -17,12 +17,12 @@ import base64
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol
 
 import structlog
 
 from tumen.codec import decode
-from tumen.errors import Reject, Unavailable
+from tumen.errors import Reject, Result, Unavailable
 from tumen.ids import digest
 from tumen.logs import scrub
 from tumen.messages import DeadLetter, Frozen, Message
@@ -31,10 +31,6 @@ from tumen.state import State
 from tumen.topics import DEAD, TOPICS
 
 log = structlog.get_logger(__name__)
-
-#: what became of one try: a metric label, so the list is closed
-Result = Literal["delivered", "ambiguous", "unavailable", "limited", "stopped", "rejected", "bug"]
-RESULTS: tuple[Result, ...] = get_args(Result)
 
 ROW_BACKOFF = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 ROUTE_BACKOFF_CAP = 60.0

@@ -6,6 +6,7 @@ the message and says so loudly.
 """
 
 from enum import StrEnum
+from typing import Literal, get_args
 
 
 class TumenError(Exception):
@@ -51,3 +52,8 @@ class Outcome(StrEnum):
     DEAD = "dead"
     RETRIED = "retried"
     PAUSED = "paused"
+
+
+#: what became of one try to deliver: a metric label, so the list is closed
+Result = Literal["delivered", "ambiguous", "unavailable", "limited", "stopped", "rejected", "bug"]
+RESULTS: tuple[Result, ...] = get_args(Result)

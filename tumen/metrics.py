@@ -12,8 +12,7 @@ from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
 
-from tumen.delivery import RESULTS
-from tumen.errors import Outcome
+from tumen.errors import RESULTS, Outcome
 from tumen.messages import DeadLetter, EventType
 
 _STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
