@@ -6,7 +6,7 @@ judged on the pairs that were found.  The directions of sanctions and diplomacy 
 """
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -91,7 +91,8 @@ def judge(gold: Gold, tag: Tagger, watch: Watch) -> Judged:
 
 def _both_named(gold: Gold, watch: Watch) -> bool:
     """The plain filter that Tumen is compared with: an alias of each side, anywhere."""
-    sides = {hit.entity.side for hit in watch.find(f"{gold.title}\n{gold.text}", gold.language) if hit.kind != "weak" and not hit.entity.agency}
+    hits = watch.find(f"{gold.title}\n{gold.text}", gold.language)
+    sides = {hit.entity.side for hit in hits if hit.kind != "weak" and not hit.entity.agency}
     return {"russia", "dprk"} <= sides
 
 
@@ -100,7 +101,7 @@ def _both_named(gold: Gold, watch: Watch) -> bool:
 
 def _article_counts(judged: Judged, found: Tagged) -> Counts:
     gold, weight = judged.gold, judged.gold.weight
-    counts: Counts = Counter()
+    counts: Counts = defaultdict(float)
     for name, said in (("", judged.relevant), ("filter_", judged.filtered)):
         counts[f"{name}true" if gold.label != "none" and said else f"{name}false" if said else f"{name}other"] += weight
         counts[f"{name}relevant"] += weight * (gold.label != "none")
@@ -121,7 +122,7 @@ def _article_counts(judged: Judged, found: Tagged) -> Counts:
 
 def _mention_counts(gold: Gold, mentions: Sequence[Mention]) -> Counts:
     weight = gold.weight
-    counts: Counts = Counter()
+    counts: Counts = defaultdict(float)
     spans = [_Spanned("text", m.evidence.start, m.evidence.end) for m in mentions if m.evidence.in_ == "text"]
     places = align(gold, spans)
     found: dict[tuple[int, str], Mention] = {}
@@ -159,11 +160,14 @@ def _compare_claims(counts: Counts, label: Mapping[str, Any], mention: Mention, 
         counts["direction:of"] += weight
         counts["direction:right"] += weight * (label["direction"] == mention.direction)
     pairs = (
-        ("says", label["says"], mention.says),
-        ("quantity", label["quantity"], mention.quantity.text if mention.quantity else None),
-        ("when", label["when"], mention.when.text if mention.when else None),
+        ("says", mention.says),
+        ("quantity", mention.quantity.text if mention.quantity else None),
+        ("when", mention.when.text if mention.when else None),
     )
-    for name, wanted, got in pairs:
+    for name, got in pairs:
+        if name not in label:
+            continue
+        wanted = label[name]
         counts[f"{name}:of"] += weight
         counts[f"{name}:right"] += weight * _same(wanted, got)
         if wanted:
@@ -196,7 +200,7 @@ def figures_of(judged: Sequence[Judged]) -> dict[str, Any]:
     rounds = [_ratios(dict(zip(names, row, strict=True))) for row in weights]
     found: dict[str, Any] = {"articles": len(judged), "positives": sum(j.gold.label != "none" for j in judged)}
     for name, value in whole.items():
-        values = [r[name] for r in rounds if r.get(name) is not None]
+        values = [one for r in rounds if (one := r.get(name)) is not None]
         low, high = np.percentile(values, [2.5, 97.5]) if values else (None, None)
         found[name] = None if value is None else [round(float(x), 3) for x in (value, low, high) if x is not None]
     found["event_f1"] = {e: round(f, 3) for e, f in _event_f1(dict(zip(names, rows.sum(0), strict=True)), least=1).items()}
@@ -256,9 +260,19 @@ def table(figures: Mapping[str, Mapping[str, Any]]) -> str:
     """For people: a line a language, the intervals of the whole below, then the events."""
     whole = figures["all"]
     columns = {
-        "rel P": "precision", "core R": "recall core", "rel R": "recall core+passing", "rel F1": "relevance F1", "filter F1": "filter: relevance F1",
-        "sent F1": "sentence F1", "pair F1": "pair F1", "stance": "stance", "direct": "direction", "says": "says", "quant": "quantity", "when": "when",
-    }  # fmt: skip
+        "rel P": "precision",
+        "core R": "recall core",
+        "rel R": "recall core+passing",
+        "rel F1": "relevance F1",
+        "filter F1": "filter: relevance F1",
+        "sent F1": "sentence F1",
+        "pair F1": "pair F1",
+        "stance": "stance",
+        "direct": "direction",
+        "says": "says",
+        "quant": "quantity",
+        "when": "when",
+    }
     shown = {head: name for head, name in columns.items() if whole.get(name) is not None}
     lines = ["      n  pos " + " ".join(f"{head:>9}" for head in shown)]
     for code, row in figures.items():

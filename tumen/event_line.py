@@ -16,7 +16,7 @@ _STANCES = {"alleged": "alleged", "denied": "DENIED", "planned": "planned", "neg
 
 def event_line(mention: Mention) -> str:
     """One line for people: event, who or which way, how much, where, when, stance and source; what is not known is left out."""
-    parts = [mention.event.upper(), _who(mention)]
+    parts: list[str | None] = [mention.event.upper(), _who(mention)]
     if mention.quantity is not None:
         parts.append(_quantity(mention.quantity))
     parts.append(mention.place)

@@ -11,7 +11,8 @@ from tumen.messages import Actor
 from tumen.watch import Entity, Hit, Watch
 
 MOST = 8
-_NAME = re.compile(r"(?:[A-ZÀ-ÖØ-ÞŚŁŻŹĆ][\w'’-]+|[А-ЯЁЄІЇҐ][а-яёєіїґ'’-]+)(?:\s+(?:[A-ZÀ-ÖØ-ÞŚŁŻŹĆ][\w'’.-]*|[А-ЯЁЄІЇҐ][а-яёєіїґ'’.-]*)){1,2}")  # noqa: RUF001
+_CAPITAL = r"[A-ZÀ-ÖØ-ÞŚŁŻŹĆА-ЯЁЄІЇҐ]"
+_NAME = re.compile(rf"{_CAPITAL}[\w'’-]+(?:\s+{_CAPITAL}[\w'’.-]*){{1,2}}")
 _BESIDE = 3  # characters between an office and the name of its holder
 
 
@@ -60,7 +61,7 @@ def _named_beside(sent: Sent, hit: Hit) -> Actor | None:
     return None
 
 
-def place_of(reading: Reading, index: int, watch: Watch) -> str | None:
+def place_of(reading: Reading, index: int) -> str | None:
     """Where it happens: a place by name, or a capital that stands behind a word of place ("a Pyongyang")."""
     sent = reading.sents[index]
     for hit in sent.hits:
@@ -68,10 +69,11 @@ def place_of(reading: Reading, index: int, watch: Watch) -> str | None:
             return hit.entity.name
     for hit in sent.hits:
         if hit.kind == "metonym":
-            near = [cue for cue in sent.cues if cue.kind in ("to", "from") and (0 <= hit.start - cue.end <= 2 or 0 <= cue.start - hit.end <= 1)]
+            words = [cue for cue in sent.cues if cue.kind in ("to", "from")]
+            near = [cue for cue in words if 0 <= hit.start - cue.end <= 2 or 0 <= cue.start - hit.end <= 1]
             if near or any(cue.kind == "visit_to" and cue.start <= hit.start <= cue.end + 1 for cue in sent.cues):
                 capital = CAPITALS.get(hit.entity.id)
-                if capital is not None and _is_capital(watch, hit, capital):
+                if capital is not None and _is_capital(hit):
                     return capital
     return None
 
@@ -80,6 +82,6 @@ CAPITALS = {"north-korea": "Pyongyang", "russia": "Moscow"}
 _KREMLIN = ("krem", "cremlin", "кремл", "크렘린", "クレムリン", "克里姆林", "克宫", "điện")
 
 
-def _is_capital(watch: Watch, hit: Hit, capital: str) -> bool:
+def _is_capital(hit: Hit) -> bool:
     """The Kremlin is no town."""
     return not fold(hit.alias).startswith(_KREMLIN)

@@ -19,7 +19,9 @@ Vector = npt.NDArray[np.float32]
 EVENTS = tuple(EventType)
 KINDS = tuple(CLASSES)
 THIRDS = ("united-states", "south-korea", "ukraine", "china", "japan")
-NAMES = ("russia:solid", "dprk:solid", "russia:stand", "dprk:stand", "russia:weak", "dprk:weak", "russia:agency", "dprk:agency", "pair", "third")
+NAMES = (
+    "russia:solid", "dprk:solid", "russia:stand", "dprk:stand", "russia:weak", "dprk:weak", "russia:agency", "dprk:agency", "pair", "third",
+)  # fmt: skip
 
 
 def side(sent: Sent, which: str) -> float:
@@ -143,6 +145,16 @@ def _around(reading: Reading, index: int, r: Vector, d: Vector, both: Vector) ->
     ]
 
 
+_COMPUTED = (
+    "events", "weak", "r", "d", "both", "both*relation", "both*event", "both*pair", "both*third", "both*transfer",
+    "both*listing", "both*predicate", "one*relation", "one*event", "d*troops", "d*ukraine", "d*rok", "r*rok", "d*us",
+    "r*ukraine", "r*us", "r*china", "d*china", "r*troops", "alone", "alone*third", "alone*pair", "alone*continue",
+    "alone*event", "length", "title", "first", "title_r", "title_d", "title_both", "title_event", "share_both", "any_both",
+    "share_r", "share_d", "near", "before_r", "before_d", "r*before_d", "d*before_r", "r*title_d", "d*title_r", "alone*title",
+    "alone*near", "alone*share", "position", "count", "before_relation", "after_relation",
+)  # fmt: skip
+
+
 def sentence_names() -> list[str]:
     """What the columns of `sentence_rows` are, for those who train and those who explain."""
     return [
@@ -150,11 +162,7 @@ def sentence_names() -> list[str]:
         *THIRDS,
         *KINDS,
         *(f"strong:{event}" for event in EVENTS),
-        *("events weak r d both both*relation both*event both*pair both*third both*transfer both*listing both*predicate".split()),
-        *("one*relation one*event d*troops d*ukraine d*rok r*rok d*us r*ukraine r*us r*china d*china r*troops alone alone*third alone*pair alone*continue alone*event length".split()),
-        *("title first title_r title_d title_both title_event share_both any_both share_r share_d near before_r before_d".split()),
-        *("r*before_d d*before_r r*title_d d*title_r alone*title alone*near alone*share position count".split()),
-        *("before_relation after_relation".split()),
+        *_COMPUTED,
     ]
 
 

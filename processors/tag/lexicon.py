@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import ahocorasick
+from ahocorasick_rs import AhoCorasick, MatchKind
 
 from tumen.watch.cues import Cues
 
@@ -50,12 +50,8 @@ class Lexicon:
             for pattern in several:
                 head, entry = self._compile(kind, pattern)
                 heads.setdefault(head, []).append(entry)
-        self._automaton = ahocorasick.Automaton()
-        for head, entries in heads.items():
-            self._automaton.add_word(head, (len(head), tuple(entries)))
-        if heads:
-            self._automaton.make_automaton()
-        self._empty = not heads
+        self._entries = [tuple(entries) for entries in heads.values()]
+        self._automaton = AhoCorasick(list(heads), matchkind=MatchKind.Standard)
 
     def _compile(self, kind: str, pattern: str) -> tuple[str, _Entry]:
         words = fold(pattern).split()
@@ -82,25 +78,30 @@ class Lexicon:
             gap = False
         return "".join(parts) + (r"(?!\w)" if self.spaced else "")
 
+    def _word_end(self, folded: str, end: int) -> int:
+        """Where the word ends that a stem began; in a language without spaces, where the stem ends."""
+        while self.spaced and end < len(folded) and folded[end].isalnum():
+            end += 1
+        return end
+
     def find(self, folded: str) -> list[Cue]:
         """Every match in a folded text, in order; of two of one kind that overlap, the longer."""
-        if self._empty:
-            return []
         found: list[Cue] = []
         size = len(folded)
-        for last, (length, entries) in self._automaton.iter(folded):
-            start, end = last - length + 1, last + 1
+        for number, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
             inside_left = start > 0 and folded[start - 1].isalnum()
             inside_right = end < size and folded[end].isalnum()
-            for entry in entries:
+            for entry in self._entries[number]:
                 if inside_left and not entry.open_left:
                     continue
                 if entry.rest is not None:
                     match = entry.rest.match(folded, end)
                     if match:
                         found.append(Cue(start, match.end(), entry.kind, entry.pattern))
-                elif not inside_right or entry.open_right:
+                elif not inside_right:
                     found.append(Cue(start, end, entry.kind, entry.pattern))
+                elif entry.open_right:
+                    found.append(Cue(start, self._word_end(folded, end), entry.kind, entry.pattern))
         return _longest(found)
 
 

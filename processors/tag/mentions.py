@@ -149,7 +149,7 @@ _CONCRETE = {"visit": 0.9, "treaty": 0.5, "incident": 0.5, "troops": 0.4, "arms"
 
 
 def _main(reading: Reading, claims: Sequence[Claim], watch: Watch) -> Claim | None:
-    """What the article reports first and foremost: news, high up, sure, a concrete event with people of both sides rather than closeness."""
+    """What the article reports first and foremost: news, high up, sure; a concrete event with people of both sides before closeness."""
     news = [claim for claim in claims if claim.role == "news"]
     if not news:
         return None
@@ -177,16 +177,16 @@ def _mention(
     source = voice_of(reading, claim.index, near=start)
     quantity = quantity_for(reading, claim.index, claim.event)
     actors = tuple(_people(reading, claim, claims, watch, main=main))
-    when = claim.when or (_borrowed(reading, claim, claims) if main else None)
+    when = claim.when or (_borrowed(claim, claims) if main else None)
     return Mention(
         id=mention_id(article, claim.event, sent.place, sent.start),
         event=claim.event,
-        direction=claim.direction,  # type: ignore[arg-type]
+        direction=claim.direction,
         stance=claim.stance,
         role=claim.role,
         says=sent.text[source.start : source.end] if source else None,
         actors=actors,
-        place=place_of(reading, claim.index, watch) or (_place_before(reading, claim, claims, watch) if main else None),
+        place=place_of(reading, claim.index) or (_place_before(reading, claim, claims) if main else None),
         quantity=_quantity(sent, quantity) if quantity else None,
         when=when,
         evidence=Evidence.model_validate(
@@ -207,7 +207,7 @@ def _people(reading: Reading, claim: Claim, claims: Sequence[Claim], watch: Watc
     sent = reading.sents[claim.index]
     wanting = {"russia", "dprk"} - {actor.side for actor in found if actor.kind == "person"}
     if not wanting or not (main or sent.has("continue", "pair")):
-        return found or _states(reading, claim, watch)
+        return found or _states(watch)
     others = sorted({c.index for c in claims if c.index < claim.index}, reverse=True)
     if main:
         others += sorted({c.index for c in claims if c.index > claim.index and c.event == claim.event and c.role == "news"})
@@ -218,10 +218,10 @@ def _people(reading: Reading, claim: Claim, claims: Sequence[Claim], watch: Watc
         wanting -= {actor.side for actor in found if actor.kind == "person"}
         if not wanting or (not main and index < claim.index - 2):
             break
-    return found or _states(reading, claim, watch)
+    return found or _states(watch)
 
 
-def _states(reading: Reading, claim: Claim, watch: Watch) -> list[Actor]:
+def _states(watch: Watch) -> list[Actor]:
     """The two states: whoever is not named, it is between them."""
     return [
         Actor(name=entity.name, qid=entity.qid, side=entity.side, kind="state")
@@ -230,17 +230,17 @@ def _states(reading: Reading, claim: Claim, watch: Watch) -> list[Actor]:
     ]
 
 
-def _borrowed(reading: Reading, claim: Claim, claims: Sequence[Claim]) -> When | None:
+def _borrowed(claim: Claim, claims: Sequence[Claim]) -> When | None:
     """When the main event was, as another news mention of it tells."""
     same = [c.when for c in claims if c.event == claim.event and c.role == "news" and c.when is not None]
     dated = [when for when in same if when.date is not None]
-    return (dated or same or [None])[0]
+    return next(iter(dated or same), None)
 
 
-def _place_before(reading: Reading, claim: Claim, claims: Sequence[Claim], watch: Watch) -> str | None:
+def _place_before(reading: Reading, claim: Claim, claims: Sequence[Claim]) -> str | None:
     for other in claims:
         if other.event == claim.event and other.role == "news":
-            place = place_of(reading, other.index, watch)
+            place = place_of(reading, other.index)
             if place is not None:
                 return place
     return None

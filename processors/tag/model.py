@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from processors.tag.claims import DIRECTIONS, STANCES, direction_row, event_rows, stance_row, with_carry
+from processors.tag.claims import DIRECTIONS, STANCES, direction_row, event_rows, stance_prior, stance_row, with_carry
 from processors.tag.features import EVENTS, Matrix, Vector, sentence_rows, with_neighbours
 from processors.tag.reading import Reading
 
@@ -33,14 +33,14 @@ class Linear:
         """The probability of a yes for each row."""
         return np.asarray(1.0 / (1.0 + np.exp(-np.clip(self.logits(rows)[:, 0], -30.0, 30.0))), dtype=np.float32)
 
-    def shares(self, row: Vector) -> Vector:
-        """The probability of each class for one row."""
-        logits = self.logits(row[None, :])[0]
+    def shares(self, row: Vector, prior: Vector | None = None) -> Vector:
+        """The probability of each class for one row; `prior` is added to the logits."""
+        logits = self.logits(row[None, :])[0] + (0.0 if prior is None else prior)
         powers = np.exp(logits - logits.max())
         return np.asarray(powers / powers.sum(), dtype=np.float32)
 
     def as_json(self) -> dict[str, Any]:
-        return {"weights": np.round(self.weights.astype(np.float64), 4).tolist(), "offset": np.round(self.offset.astype(np.float64), 4).tolist()}
+        return {name: np.round(getattr(self, name).astype(np.float64), 4).tolist() for name in ("weights", "offset")}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Linear":
@@ -73,11 +73,12 @@ class TagModel:
         """For each sentence and event (in the order of `EVENTS`): the probability, given that the sentence is about the relationship."""
         rows = [event_rows(reading, index) for index in range(len(reading.sents))]
         first = [self.event.yes(each) for each in rows]
-        return np.stack([self.event_around.yes(each) for each in carried(rows, first)]) if rows else np.zeros((0, len(EVENTS)), dtype=np.float32)
+        found = [self.event_around.yes(each) for each in carried(rows, first)]
+        return np.stack(found) if found else np.zeros((0, len(EVENTS)), dtype=np.float32)
 
     def stance_of(self, reading: Reading, index: int, event: str) -> Vector:
         """The probability of each of `STANCES`."""
-        return self.stance.shares(stance_row(reading, index, event))
+        return self.stance.shares(stance_row(reading, index, event), stance_prior(reading.sents[index], event))
 
     def direction_of(self, reading: Reading, index: int, event: str) -> Vector:
         """The probability of each of `DIRECTIONS`."""

@@ -11,10 +11,10 @@ from processors.tag.reading import SOLID, Sent
 
 Voice = Literal["russia", "dprk", "third", "intelligence", "media", "none"]
 NEAR = 60  # characters between a source and its verb
-_NAMES = re.compile(r"(?:\s+(?:[A-ZÀ-ÖØ-ÞА-ЯЁЄІЇҐŚŁŻŹĆ][\w'’-]*\w\.?|(?:de|von|van|di|del|della|der)\s+[A-ZÀ-ÖØ-Þ][\w'’-]*))+")  # noqa: RUF001
-_REST = re.compile(r"[\w'’-]*\w")  # noqa: RUF001 - a stem's own ending
+_NAMES = re.compile(r"(?:\s+(?:[A-ZÀ-ÖØ-ÞА-ЯЁЄІЇҐŚŁŻŹĆ][\w'’-]*\w\.?|(?:de|von|van|di|del|della|der)\s+[A-ZÀ-ÖØ-Þ][\w'’-]*))+")
+_REST = re.compile(r"[\w'’-]*\w")
 _WORD = re.compile(r"[\w'’-]+")
-_STOPS = re.compile(r"[;:!?«»\"“”()\n]|[,、，]")  # noqa: RUF001
+_STOPS = re.compile(r"[;:!?«»\"“”()\n]|[,、，]")
 
 
 class Source(NamedTuple):
@@ -55,6 +55,9 @@ def sources(sent: Sent, *, spaced: bool) -> list[Source]:
     return found
 
 
+_PARTICLES = ("은", "는", "이", "가", "は", "が", "을", "를", "を", "说", "称")
+
+
 def _stands_alone(sent: Sent, start: int, end: int) -> bool:
     """Whether a span that holds an adjective holds a name too."""
     return any(h.kind != "demonym" and start <= h.start and h.end <= end for h in sent.hits)
@@ -63,7 +66,7 @@ def _stands_alone(sent: Sent, start: int, end: int) -> bool:
 def _one_phrase(gap: str, *, spaced: bool) -> bool:
     """Whether what stands between two parts leaves them one phrase: nothing, or a small word or two."""
     if not spaced:
-        return len(gap) <= 1 and not _STOPS.search(gap) and gap.strip() not in ("은", "는", "이", "가", "は", "が", "을", "를", "を", "说", "称")
+        return len(gap) <= 1 and not _STOPS.search(gap) and gap.strip() not in _PARTICLES
     if _STOPS.search(gap):
         return False
     words = _WORD.findall(gap)
@@ -76,7 +79,7 @@ def _voice(labels: set[str]) -> Voice:
         return "intelligence"
     for label in ("third", "russia", "dprk", "media"):
         if label in labels:
-            return label  # type: ignore[return-value]
+            return label
     return "none"
 
 

@@ -42,12 +42,14 @@ def _numbers(language: str) -> _Numbers:
     edge = (r"(?<![\w.,-])", r"(?![\w])") if spaced else (r"(?<![\d.,A-Za-z-])", "")
     number = f"(?:{_DIGITS})"
     if words.joined:
-        body = rf"(?:{money}\s?)?(?:(?:{number}\s*(?:{multiplier})*\s?)+|(?:수|数|几|幾|上)?(?:{word})*(?:{multiplier})+|(?:{word})+(?=(?:{alternatives(words.units, spaced=False)})))"
+        counted = f"(?:{word})+(?=(?:{alternatives(words.units, spaced=False)}))"
+        body = rf"(?:{money}\s?)?(?:(?:{number}\s*(?:{multiplier})*\s?)+|(?:수|数|几|幾|上)?(?:{word})*(?:{multiplier})+|{counted})"
     else:
         gap = r"[\s\u00a0-]+"
         link = r"(?:di\s+|de\s+|of\s+)?"
         body = (
-            rf"(?:{money}\s?)?(?:{number}|{word})(?:\s?%|(?:{gap}(?:e\s+|and\s+|и\s+|y\s+|et\s+)?(?:{word}))*(?:[\s\u00a0]*{link}(?:{multiplier})\b\.?)*)"
+            rf"(?:{money}\s?)?(?:{number}|{word})(?:\s?%|(?:{gap}(?:e\s+|and\s+|и\s+|y\s+|et\s+)?(?:{word}))*"
+            rf"(?:[\s\u00a0]*{link}(?:{multiplier})\b\.?)*)"
         )
     unit = re.compile(r"\s*(?:(?:di|de|of)\s+)?(?:" + alternatives(words.units, spaced=spaced) + ")" + (r"(?!\w)" if spaced else ""))
     return _Numbers(re.compile(edge[0] + body + edge[1]), unit, words, spaced)
@@ -81,7 +83,12 @@ def find_numbers(folded: str, language: str | None, written: str | None = None) 
     return found
 
 
-_SMALL = frozenset("della delle dello degli nella from with that which pour dans avec para desde oraz które która nach über from were have sono stati been dans chez".split())
+_SMALL = frozenset(
+    [
+        *("della", "delle", "dello", "degli", "nella", "from", "with", "that", "which", "have", "were", "been", "pour", "dans", "avec", "chez"),
+        *("para", "desde", "oraz", "które", "która", "nach", "über", "sono", "stati"),
+    ]
+)
 
 
 def _counted(words: str) -> str | None:

@@ -13,7 +13,7 @@ from tumen.text.words import words_of
 if TYPE_CHECKING:
     from spacy.language import Language
 
-ENDS = [".", "!", "?", "…", "。", "！", "？", "．", "?!", "!!", "...", "‥", "؟", "।"]  # noqa: RUF001 - full-width forms are meant
+ENDS = [".", "!", "?", "…", "。", "！", "？", "．", "?!", "!!", "...", "‥", "؟", "।"]
 _PLAIN = ("ko", "ja", "vi")
 _OPENING = re.compile(r"(?<=\s)[«“„\"(\[]\s*\Z")
 _PARAGRAPH = re.compile(r"[^\n]+")
@@ -35,8 +35,8 @@ def pipeline(language: str) -> "Language":
 
     if language in _PLAIN:
         nlp = spacy.blank(language, config={"nlp": {"tokenizer": {"@tokenizers": "spacy.Tokenizer.v1"}}})
-        infixes = [*(nlp.Defaults.infixes or ()), r"[。！？．…]", r"(?<=[\uac00-\ud7af])[.!?]"]  # noqa: RUF001
-        nlp.tokenizer.infix_finditer = compile_infix_regex(infixes).finditer  # type: ignore[attr-defined]
+        infixes = [*(nlp.Defaults.infixes or ()), r"[。！？．…]", r"(?<=[\uac00-\ud7af])[.!?]"]
+        nlp.tokenizer.infix_finditer = compile_infix_regex(infixes).finditer  # type: ignore[union-attr]
     else:
         try:
             nlp = spacy.blank(language)
