@@ -34,6 +34,7 @@ from tumen.topics import CANDIDATES, ITEMS
 
 RECORDS = 20_000
 BATCH = 500
+ROUNDS = 2
 NOW = datetime(2024, 9, 14, 12, 0, tzinfo=UTC)
 #: one item in so many names both sides: far more than in the world's news, so that writing is measured too
 RELEVANT = 20
@@ -99,7 +100,7 @@ def bare(settings: KafkaSettings) -> tuple[float, list[float]]:
     return done / seconds, commits
 
 
-def _pass_on(message: Item, state: State) -> Iterable[Out]:
+def _pass_on(message: Item, state: State) -> Iterable[Out]:  # noqa: ARG001 - a stage is handed its state
     """Every record comes out again, as in the bare loop."""
     return [Emit(CANDIDATES, Candidate(id=message.id, seen_at=message.seen_at, trace=message.trace, item=message))]
 
@@ -164,10 +165,16 @@ def broker() -> Iterator[str]:
 def rows() -> list[tuple[str, float, str, str]]:
     """(what, figure, unit, note)."""
     with broker() as bootstrap:
-        settings = _settings(bootstrap, 1)
-        plain, plain_commits = bare(settings)
-        passing, _ = worker(settings, RECORDS, "pass_on")
-        rate, commits = worker(settings, RECORDS)
+        plain, passing, rate = 0.0, 0.0, 0.0
+        for _ in range(ROUNDS):  # in turn, the best of each: what else the machine does must not decide
+            settings = _settings(bootstrap, 1)
+            found, took = bare(settings)
+            if found > plain:
+                plain, plain_commits = found, took
+            passing = max(passing, worker(settings, RECORDS, "pass_on")[0])
+            found, took = worker(settings, RECORDS)
+            if found > rate:
+                rate, commits = found, took
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return [
             ("bare loop", plain, "records/s", f"commit p50 {_ms(plain_commits, 50)} ms, p99 {_ms(plain_commits, 99)} ms"),

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,7 +25,7 @@ from tumen.errors import ConfigError, Refused, Unavailable
 from tumen.messages import Item
 from tumen.pipeline import load_topology
 from tumen.runner import GatewayRunner, StageRunner
-from tumen.settings import BusSettings, KafkaSettings, Settings
+from tumen.settings import ROOT, BusSettings, KafkaSettings, Settings
 from tumen.stage import Emit
 from tumen.testing import Clock, Counts
 from tumen.topics import CANDIDATES, DEAD, ITEMS
@@ -532,6 +533,13 @@ def test_backpressure_sees_the_lag_of_another_process(settings: KafkaSettings) -
         assert lags_become(bus, "a", {"reader": 50})
         slow.commit({("a", 0): fetched(slow, ["a"], 50, limit=50)[-1].offset}, [], {})
         assert lags_become(bus, "a", {"reader": 0})
+
+
+def test_one_package_speaks_to_kafka() -> None:
+    speaks = re.compile(r"^\s*(from|import) kafka\b", re.MULTILINE)
+    for package in ("tumen", "producers", "processors", "sinks"):
+        for path in (ROOT / package).rglob("*.py"):
+            assert path.parent.name == "bus_kafka" or not speaks.search(path.read_text(encoding="utf-8")), path
 
 
 def test_it_says_whether_the_brokers_answer(bus: KafkaBus) -> None:

@@ -141,6 +141,7 @@ class Clients:
             delivery_timeout_ms=int(self.settings.commit_timeout * 1000) + int(self.settings.request_timeout * 1000),
             batch_size=128 * 1024,
             linger_ms=5,
+            retry_backoff_ms=20,  # a transaction that begins while the last one is being finished is asked to wait: not for 100 ms
             max_request_size=self.settings.max_message_bytes + 64 * 1024,
             allow_auto_create_topics=False,
         )
