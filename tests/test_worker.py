@@ -258,10 +258,16 @@ def bus_of(environment: Mapping[str, str], realm: str) -> KafkaBus:
     return KafkaBus(settings, realm)
 
 
-def commands() -> list[str]:
-    """The indented lines of the section "Try it" that are commands."""
-    section = DOC.read_text(encoding="utf-8").partition("## Try it")[2].partition("\n## ")[0]
+def commands(page: Path, title: str) -> list[str]:
+    """The indented lines of one section: its commands."""
+    section = page.read_text(encoding="utf-8").partition(f"## {title}\n")[2].partition("\n## ")[0]
     return [line.strip() for line in section.splitlines() if line.startswith("    ")]
+
+
+def test_readme_and_page_show_the_same_commands() -> None:
+    assert commands(ROOT / "README.md", "Scale out") == commands(DOC, "Try it")
+    made = subprocess.run(["make", "-n", "kafka"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30)
+    assert made.stdout.strip() == "deploy/kafka/local.sh run"
 
 
 @pytest.mark.timeout(420)
@@ -273,7 +279,7 @@ def test_the_commands_of_the_page_run_the_wire_through_kafka_workers(
     One partition a topic: among several, news of different sites may overtake each other, and what comes first is what is new.
     """
     broker_of_ours["TUMEN_KAFKA_PARTITIONS"] = "1"
-    export, apply, stages, edges = commands()
+    export, apply, stages, edges = commands(DOC, "Try it")
     assert re.fullmatch(r"export TUMEN_BUS_KIND=kafka TUMEN_METRICS_PORT=0 TUMEN_KAFKA_BOOTSTRAP=ADDRESS", export)
     for command, first in ((apply, "tumen topics apply"), (stages, "tumen worker"), (edges, "tumen worker")):
         assert command.startswith(first)
