@@ -395,6 +395,21 @@ def test_a_broker_that_goes_and_comes_back_is_told(tmp_path: Path, own_broker: B
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("moments", [0.0, 4.0])
+def test_with_a_frozen_broker_the_end_is_bounded(tmp_path: Path, own_broker: Broker, start: Callable[..., Worker], moments: float) -> None:
+    """The broker takes connections and answers nothing: nobody waits for it for longer than the budget and a little."""
+    environment = {**environment_of(own_broker.bootstrap), "TUMEN_BUS_DRAIN_SECONDS": "5"}
+    assert done(tmp_path, "topics", "apply", **environment).returncode == 0
+    worker = start("worker", *STAGES, "archive", **environment).ready()
+    time.sleep(3)
+    own_broker.freeze()
+    time.sleep(moments)
+    took = worker.end(60)
+    own_broker.thaw()
+    assert took < 20, worker.says
+
+
+@pytest.mark.timeout(300)
 def test_a_dead_letter_on_kafka_is_listed_shown_and_put_back_once(
     tmp_path: Path, broker_of_ours: dict[str, str], start: Callable[..., Worker]
 ) -> None:
