@@ -22,7 +22,7 @@ from tumen.buses import open_bus
 from tumen.codec import decode, encode
 from tumen.envelope import traceparent
 from tumen.errors import ConfigError, Refused, Unavailable
-from tumen.messages import Item
+from tumen.messages import Candidate, Item
 from tumen.pipeline import load_topology
 from tumen.runner import GatewayRunner, StageRunner
 from tumen.settings import ROOT, BusSettings, KafkaSettings, Settings
@@ -52,6 +52,11 @@ def soon(true: Callable[[], bool], seconds: float = 30) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def candidate(number: int) -> Candidate:
+    message = item(number)
+    return Candidate(id=message.id, seen_at=message.seen_at, trace=message.trace, item=message)
 
 
 def values(bus: KafkaBus, topic: str) -> list[bytes]:
@@ -321,6 +326,28 @@ def test_a_named_instance_keeps_its_shares_over_a_restart(settings: KafkaSetting
         assert again.shares()
 
 
+def test_who_is_held_back_keeps_its_place_and_who_hangs_does_not(bus: KafkaBus, settings: KafkaSettings) -> None:
+    """Backpressure may last for hours; a stage that never returns must not keep its work from others."""
+    impatient = settings.model_copy(update={"max_poll_interval": 7.0})
+    with KafkaBus(impatient) as first, KafkaBus(impatient) as second:
+        slow = bus.join("reader", ["candidates"])
+        assert slow.shares() or slow.position("candidates") == 0
+        bus.join("writer", ()).commit({}, [encode(Emit(CANDIDATES, candidate(number))) for number in range(20)], {})
+        runner = StageRunner(node(), first, Counts(), Clock().clocks, batch=10, max_lag=5)
+        soon(lambda: len(runner.group.shares()) == 2)
+        soon(lambda: runner.held_back())
+        other = second.join("counter", ["items"])
+        soon(lambda: len(other.shares()) == 1 and len(runner.group.shares()) == 1)
+        until = time.monotonic() + 10
+        while time.monotonic() < until:  # longer than its patience
+            assert not runner.step()
+            assert len(other.shares()) == 1
+            time.sleep(0.1)
+        assert len(runner.group.shares()) == 1
+        soon(lambda: len(other.shares()) == 2)  # nobody steps the runner any more: it hangs
+        runner.close()
+
+
 # --- topics --------------------------------------------------------------------------------------------------------------------------
 
 
@@ -499,8 +526,6 @@ def test_what_is_too_large_is_named_and_buried_and_the_rest_goes_on(settings: Ka
         return [Emit(CANDIDATES, decode(CANDIDATES, encode(made(message, body)).value))]
 
     def made(message: Item, body: str) -> Any:
-        from tumen.messages import Candidate
-
         return Emit(
             CANDIDATES,
             Candidate(id=message.id, seen_at=message.seen_at, trace=message.trace, item=message.model_copy(update={"body": body})),

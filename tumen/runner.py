@@ -101,9 +101,12 @@ class _Runner:
     def _read_in(self, handle: Callable[[Any, Overlay], Iterable[Out]]) -> bool:
         """One batch of records through `handle`, and its one commit.  Gives whether anything was committed."""
         inputs = self._inputs(self.node)
-        if not inputs or self.paused_for or self.held_back():
+        if not inputs or self.paused_for:
             return False
         try:
+            self.group.shares()  # whoever is held back is still there: others need not take over
+            if self.held_back():
+                return False
             records = self.group.fetch([topic.name for topic in inputs], self._batch)
             if not records:
                 return False
