@@ -32,11 +32,11 @@ def stage() -> Stage[Translated]:
 
 
 def message(title: str, text: str, language: str | None, published: str | None = None) -> Translated:
-    article = Article(
-        id="a", seen_at=NOW, trace="t", item_id="i", source="s", site="s", title=title, text=text, language=language, published=published
-    )
+    plain = {"id": "a", "seen_at": NOW, "trace": "t", "item_id": "i", "source": "s", "site": "s"}
+    article = Article(**plain, title=title, text=text, language=language, published=published)
     translation = Translation(title=title, lead="", engine="none", flags=("untranslated",))
-    return Translated(id="a", seen_at=NOW, trace="t", unique=Unique(id="a", seen_at=NOW, trace="t", article=article), translation=translation)
+    unique = Unique(id="a", seen_at=NOW, trace="t", article=article)
+    return Translated(id="a", seen_at=NOW, trace="t", unique=unique, translation=translation)
 
 
 def run(stage: Stage[Translated], one: Translated) -> Tagged:
@@ -62,9 +62,8 @@ FLOORS = {"recall core": 0.97, "precision": 0.97, "sentence F1": 0.93, "pair F1"
 
 
 def test_own_sentences(stage: Stage[Translated]) -> None:
-    judged = [
-        judge(gold, lambda one: run(stage, one), KIT.watch) for path in sorted(GOLDEN.glob("own_*.jsonl")) for gold in read_gold(path)
-    ]
+    golds = [gold for path in sorted(GOLDEN.glob("own_*.jsonl")) for gold in read_gold(path)]
+    judged = [judge(gold, lambda one: run(stage, one), KIT.watch) for gold in golds]
     figures = figures_of(judged)
     low = {name: figures[name][0] for name, floor in FLOORS.items() if figures[name][0] < floor}
     assert not low, low
@@ -74,7 +73,8 @@ def test_own_sentences(stage: Stage[Translated]) -> None:
 
 TITLE = "Il ministro degli Esteri russo incontra Kim Jong Un a Pyongyang"
 TEXT = (
-    "Il ministro degli Esteri russo Sergei Lavrov ha incontrato sabato a Pyongyang il leader nordcoreano Kim Jong Un, ha riferito la KCNA.\n"
+    "Il ministro degli Esteri russo Sergei Lavrov ha incontrato sabato a Pyongyang il leader nordcoreano Kim Jong Un, "
+    "ha riferito la KCNA.\n"
     "Mosca e Pyongyang hanno negato qualsiasi fornitura di munizioni alla Russia.\n"
     "Lavrov aveva visitato la Corea del Nord nel maggio del 2018."
 )
@@ -165,7 +165,8 @@ def test_alternatives() -> None:
 def test_a_wrong_cue_file_is_refused_with_every_finding(tmp_path: Path) -> None:
     (tmp_path / "cues").mkdir()
     (tmp_path / "cues" / "it.toml").write_text(
-        'language = "en"\nbogus = 1\n[events.party]\nstrong = ["x"]\n[events.arms]\nstrong = ["*", "ARMI"]\n[cues]\nshout = ["x"]\n', encoding="utf-8"
+        'language = "en"\nbogus = 1\n[events.party]\nstrong = ["x"]\n[events.arms]\nstrong = ["*", "ARMI"]\n[cues]\nshout = ["x"]\n',
+        encoding="utf-8",
     )
     findings: list[str] = []
     assert load_cues(tmp_path, findings) == {}
@@ -185,7 +186,8 @@ def test_the_chronology_names_people_of_the_watch(tmp_path: Path) -> None:
     assert len(load_chronology(ROOT / "watches" / "russia-dprk", KIT.watch)) > 10
     assert load_chronology(tmp_path, KIT.watch) == ()
     (tmp_path / "chronology.toml").write_text(
-        '[[meeting]]\ndate = "2024-13-01"\npeople = ["vladimir-putin"]\nplace = "x"\n[[meeting]]\ndate = "2024-01-01"\npeople = ["nobody-at-all"]\nplace = "x"\n',
+        '[[meeting]]\ndate = "2024-13-01"\npeople = ["vladimir-putin"]\nplace = "x"\n'
+        '[[meeting]]\ndate = "2024-01-01"\npeople = ["nobody-at-all"]\nplace = "x"\n',
         encoding="utf-8",
     )
     with pytest.raises(ConfigError) as refused:

@@ -37,14 +37,19 @@ def event_rows(reading: Reading, index: int) -> Matrix:
     title = counts(reading.title, "strong") if reading.title is not None else np.zeros(len(EVENTS), dtype=np.float32)
     before = counts(reading.sents[index - 1], "strong") if index else np.zeros(len(EVENTS), dtype=np.float32)
     second = counts(reading.sents[index - 2], "strong") if index > 1 else np.zeros(len(EVENTS), dtype=np.float32)
-    whole = np.stack([counts(s, "strong") > 0 for s in reading.sents]).mean(0).astype(np.float32)
+    whole = np.array(reading.strong_share, dtype=np.float32)
     total, empty = float((strong > 0).sum()), float(strong.sum() == 0)
     r, d = side(sent, "russia"), side(sent, "dprk")
     meeting = meets(sent)
     stand = float(sent.names["russia:stand"] > 0 or sent.names["ukraine"] > 0)
-    rows = []
-    for number in range(len(EVENTS)):
-        own = [
+    size = len(EVENTS)
+    own = np.zeros((size, 14), dtype=np.float32)
+    single = np.zeros((size, size, 12), dtype=np.float32)
+    others = np.zeros((size, size, size), dtype=np.float32)
+    kinds = np.zeros((size, size, len(_EVENT_KINDS)), dtype=np.float32)
+    here = [float(sent.kinds[kind] > 0) for kind in _EVENT_KINDS]
+    for number in range(size):
+        own[number] = [
             min(strong[number], 1),
             min(strong[number], 3) / 3,
             min(weak[number], 1),
@@ -60,8 +65,7 @@ def event_rows(reading: Reading, index: int) -> Matrix:
             float(strong[number] > 0 and title[number] > 0),
             float(strong[number] == strong.max() and strong[number] > 0),
         ]
-        single = np.zeros((len(EVENTS), 12), dtype=np.float32)
-        single[number] = [
+        single[number, number] = [
             1.0,
             min(strong[number], 1),
             min(weak[number], 1),
@@ -73,12 +77,9 @@ def event_rows(reading: Reading, index: int) -> Matrix:
             empty,
             *meeting,
         ]
-        others = np.zeros((len(EVENTS), len(EVENTS)), dtype=np.float32)
-        others[number] = np.minimum(strong, 1)
-        kinds = np.zeros((len(EVENTS), len(_EVENT_KINDS)), dtype=np.float32)
-        kinds[number] = [float(sent.kinds[kind] > 0) for kind in _EVENT_KINDS]
-        rows.append(np.concatenate([np.array(own, dtype=np.float32), single.ravel(), 0.6 * others.ravel(), 0.5 * kinds.ravel()]))
-    return np.stack(rows)
+        others[number, number] = np.minimum(strong, 1)
+        kinds[number, number] = here
+    return np.hstack([own, single.reshape(size, -1), 0.6 * others.reshape(size, -1), 0.5 * kinds.reshape(size, -1)])
 
 
 _EVENT_KINDS = (
@@ -94,7 +95,7 @@ def meets(sent: Sent) -> list[float]:
 
 
 def counts(sent: Sent, kind: str) -> Vector:
-    return np.array([sent.kinds[f"{kind}:{event}"] for event in EVENTS], dtype=np.float32)
+    return np.array(sent.strong if kind == "strong" else sent.weak, dtype=np.float32)
 
 
 def with_carry(rows: Matrix, before: Vector, around: Vector) -> Matrix:
@@ -139,7 +140,7 @@ def stance_row(reading: Reading, index: int, event: str) -> Vector:
     title = reading.title
     above = [float(title is not None and title.kinds[kind] > 0) for kind in _CONTEXT]
     last = [float(before is not None and before.kinds[kind] > 0) for kind in _CONTEXT]
-    whole = [sum(s.kinds[kind] > 0 for s in reading.sents) / len(reading.sents) for kind in _CONTEXT]
+    whole = [reading.share(kind) for kind in _CONTEXT]
     denied, negation, planned = sent.has("denied"), sent.has("negation"), sent.has("planned", "future")
     third = own_voice[2] or own_voice[3]
     own = own_voice[0] or own_voice[1]
@@ -164,7 +165,7 @@ def stance_row(reading: Reading, index: int, event: str) -> Vector:
     leads = first.entity.side or "third" if first is not None and not first.entity.agency else "nobody"
     who = [float(leads == which) for which in ("russia", "dprk", "third")]
     who += [float(sent.names[name] > 0) for name in (*_WITNESSES, "third")]
-    who += [sum(s.names[name] > 0 for s in reading.sents) / len(reading.sents) for name in _WITNESSES]
+    who += [reading.named_share(name) for name in _WITNESSES]
     base = np.array([*here, *there, *above, *last, *whole, *own_voice, *crossed, *who], dtype=np.float32)
     short = [sent.has("planned", "future"), third, denied, negation, sent.has("report")]
     return spread(base, event, short=np.array(short, dtype=np.float32))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick, MatchKind
@@ -23,6 +24,12 @@ class Cue(NamedTuple):
     pattern: str
 
 
+@cache
+def _compiled(expression: str) -> re.Pattern[str]:
+    """Most of a language's thousands of phrases are never met: each is compiled when its first word is."""
+    return re.compile(expression)
+
+
 def fold(text: str) -> str:
     """Lower case and plain apostrophes, every character at its old offset."""
     lowered = text.translate(_SAME_LENGTH).lower()
@@ -35,7 +42,7 @@ def fold(text: str) -> str:
 class _Entry:
     kind: str
     pattern: str
-    rest: re.Pattern[str] | None  # what follows the head; None: nothing
+    rest: str | None  # a regular expression for what follows the head, compiled when the head is first met; None: nothing
     open_left: bool
     open_right: bool
 
@@ -63,7 +70,7 @@ class Lexicon:
         rest = None
         if len(words) > 1 or len(inner) > 1:
             tail = "".join(r"[\w'-]*" + re.escape(part) for part in inner[1:])
-            rest = re.compile(tail + (r"[\w'-]*" if open_right and self.spaced else "") + self._following(words[1:]))
+            rest = tail + (r"[\w'-]*" if open_right and self.spaced else "") + self._following(words[1:])
             head, open_right = inner[0], True
         return head, _Entry(kind, pattern, rest, open_left, open_right)
 
@@ -95,7 +102,7 @@ class Lexicon:
                 if inside_left and not entry.open_left:
                     continue
                 if entry.rest is not None:
-                    match = entry.rest.match(folded, end)
+                    match = _compiled(entry.rest).match(folded, end)
                     if match:
                         found.append(Cue(start, match.end(), entry.kind, entry.pattern))
                 elif not inside_right:

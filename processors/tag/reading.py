@@ -4,12 +4,12 @@ Everything after this works on a `Reading`; offsets in a `Sent` are relative to 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from processors.tag.lexicon import Cue, Lexicon, fold, lexicon_of
-from tumen.messages import Place
+from tumen.messages import EventType, Place
 from tumen.text.dates import DateHit, find_dates
 from tumen.text.numbers import Number, find_numbers
 from tumen.text.sentences import sentences
@@ -72,6 +72,15 @@ class Sent:
                 found["pair"] += 1
         return found
 
+    @cached_property
+    def strong(self) -> tuple[int, ...]:
+        """How often each event's strong words stand here."""
+        return tuple(self.kinds[f"strong:{event}"] for event in EventType)
+
+    @cached_property
+    def weak(self) -> tuple[int, ...]:
+        return tuple(self.kinds[f"weak:{event}"] for event in EventType)
+
     def of(self, kind: str) -> list[Cue]:
         return [cue for cue in self.cues if cue.kind == kind]
 
@@ -86,12 +95,30 @@ class Reading:
     language: str
     published: str | None
     sents: list[Sent]
+    _shares: dict[str, float] = field(default_factory=dict)
     _dates: dict[int, list[DateHit]] = field(default_factory=dict)
     _numbers: dict[int, list[Number]] = field(default_factory=dict)
 
     @property
     def title(self) -> Sent | None:
         return self.sents[0] if self.sents and self.sents[0].place == "title" else None
+
+    @cached_property
+    def strong_share(self) -> tuple[float, ...]:
+        """In which part of the sentences each event's strong words stand."""
+        return tuple(sum(sent.strong[number] > 0 for sent in self.sents) / len(self.sents) for number in range(len(EventType)))
+
+    def share(self, kind: str) -> float:
+        """In which part of the sentences a kind of cue stands."""
+        if kind not in self._shares:
+            self._shares[kind] = sum(sent.kinds[kind] > 0 for sent in self.sents) / len(self.sents)
+        return self._shares[kind]
+
+    def named_share(self, name: str) -> float:
+        """In which part of the sentences somebody of a kind (`Sent.names`) is named."""
+        if f"name {name}" not in self._shares:
+            self._shares[f"name {name}"] = sum(sent.names[name] > 0 for sent in self.sents) / len(self.sents)
+        return self._shares[f"name {name}"]
 
     def dates(self, index: int) -> list[DateHit]:
         """The dates of one sentence, found when first asked for."""
@@ -114,13 +141,16 @@ class Reader:
 
     def __init__(self, watch: Watch, languages: Iterable[str]) -> None:
         self.watch = watch
-        self._lexicons: Mapping[str, Lexicon] = {code: lexicon_of(watch.cues[code]) for code in languages if code in watch.cues}
+        self._languages = tuple(code for code in languages if code in watch.cues)
+        self._lexicons: dict[str, Lexicon] = {}
 
     def reads(self, language: str | None) -> bool:
-        return language in self._lexicons
+        return language in self._languages
 
     def read(self, title: str, text: str, language: str, published: str | None) -> Reading:
         """The article's sentences with all that is found in them."""
+        if language not in self._lexicons:  # made with the first article in it
+            self._lexicons[language] = lexicon_of(self.watch.cues[language])
         lexicon = self._lexicons[language]
         sents = list(self._sents("title", title, [(0, len(title))] if title.strip() else [], lexicon, language))
         spans = sentences(text, language)[:MAX_SENTENCES]

@@ -85,8 +85,8 @@ def find_numbers(folded: str, language: str | None, written: str | None = None) 
 
 _SMALL = frozenset(
     [
-        *("della", "delle", "dello", "degli", "nella", "from", "with", "that", "which", "have", "were", "been", "pour", "dans", "avec", "chez"),
-        *("para", "desde", "oraz", "które", "która", "nach", "über", "sono", "stati"),
+        *("della", "delle", "dello", "degli", "nella", "from", "with", "that", "which", "have", "were", "been", "pour", "dans", "avec"),
+        *("chez", "para", "desde", "oraz", "które", "która", "nach", "über", "sono", "stati"),
     ]
 )
 
