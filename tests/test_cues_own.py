@@ -9,7 +9,7 @@ from tumen.gold import Gold, read_gold
 from tumen.settings import ROOT
 from tumen.watch import load_watch
 
-LANGUAGES = ("ko", "ja", "zh", "uk", "pl", "vi")
+LANGUAGES = ("ko", "ja", "zh", "uk", "pl", "vi", "fr", "de", "es")
 GOLDEN = Path(__file__).parent / "golden" / "tag"
 WITNESS = {  # of each stance at least one of these classes must stand in the sentence
     "denied": {"denied"},
