@@ -39,6 +39,12 @@ torture: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
 
+eval: $(VENV)/.dev
+	@test -d ../shared/corpora || { echo "make eval: the labelled sets (../shared/corpora) are not beside this checkout"; exit 1; }
+	$(BIN)/python -m processors.clean.measure
+	$(BIN)/tumen eval ../shared/corpora/relation/dev.jsonl
+	$(BIN)/tumen eval ../shared/corpora/relation/digests.jsonl
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

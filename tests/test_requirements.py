@@ -11,7 +11,6 @@ ROOMS = ("tumen", "producers", "processors", "sinks")
 IMPORTED_AS = {
     "kafka-python": "kafka",
     "prometheus-client": "prometheus_client",
-    "pyahocorasick": "ahocorasick",
     "pydantic-settings": "pydantic_settings",
 }
 #: needed by another one that does not name it itself
