@@ -28,8 +28,8 @@ LEFT_OUT: set[str] = set()
 class Broker:
     """A broker process.  `data` survives `stop` and `kill`, and so does the port."""
 
-    def __init__(self, data: Path) -> None:
-        self.data = data
+    def __init__(self, data: Path, more: Path | None = None) -> None:
+        self.data, self.more = data, more
         self.bootstrap = ""
 
     def start(self) -> None:
@@ -64,6 +64,8 @@ class Broker:
 
     def _environment(self) -> dict[str, str]:
         environment = {**os.environ, "LOCAL_KAFKA_DATA": str(self.data)}
+        if self.more is not None:
+            environment["LOCAL_KAFKA_MORE"] = str(self.more)
         if self.bootstrap:
             environment["LOCAL_KAFKA_PORT"] = self.bootstrap.split(":")[1]
         return environment
@@ -86,7 +88,7 @@ def _answered(bootstrap: str) -> None:
             time.sleep(0.2)
 
 
-def _require_tools() -> None:
+def require_tools() -> None:
     missing = [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
     if not missing:
         return
@@ -104,7 +106,7 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
         return
-    _require_tools()
+    require_tools()
     broker = Broker(tmp_path_factory.mktemp("kafka"))
     broker.start()
     yield broker.bootstrap
@@ -114,7 +116,7 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def own_broker(tmp_path: Path) -> Iterator[Broker]:
     """A broker to be stopped, frozen and killed."""
-    _require_tools()
+    require_tools()
     broker = Broker(tmp_path / "kafka")
     broker.start()
     yield broker

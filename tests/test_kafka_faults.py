@@ -3,6 +3,7 @@
 The stage under test (`tests/kafka_worker.py`) runs in processes of its own, on a real broker.
 """
 
+import gc
 import os
 import signal
 import subprocess
@@ -22,6 +23,9 @@ from tumen.errors import Refused, Unavailable
 from tumen.settings import KafkaSettings
 from tumen.stage import Emit
 from tumen.topics import CANDIDATES, ITEMS
+
+# the client leaves sockets of a broker that went away to the garbage collector: `Bench.close` calls it before the test ends
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -125,6 +129,7 @@ class Bench:
             if worker.poll() is None:
                 worker.send_signal(signal.SIGKILL)
                 worker.wait()
+        gc.collect()
 
 
 @pytest.fixture

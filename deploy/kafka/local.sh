@@ -8,6 +8,7 @@
 #   LOCAL_KAFKA_HOME  where the jars are kept (default: var/kafka of this checkout)
 #   LOCAL_KAFKA_DATA  where the records are kept (default: $LOCAL_KAFKA_HOME/data)
 #   LOCAL_KAFKA_PORT  default: the port of last time, else a free one
+#   LOCAL_KAFKA_MORE  a file of properties that are added to the broker's, and win
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -74,6 +75,7 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 PROPERTIES
+  [[ -z ${LOCAL_KAFKA_MORE:-} ]] || cat "$LOCAL_KAFKA_MORE" >>"$data/server.properties"
   if [[ ! -f $data/log/meta.properties ]]; then
     local id # 16 random bytes in base64url, as StorageTool random-uuid makes them, without starting Java for it
     id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 1-22 | sed 's/^-/A/')
@@ -126,7 +128,7 @@ case ${1:-} in
   start) launch ;;
   stop) halt ;;
   *)
-    sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//' >&2
+    sed -n '2,12p' "$0" | sed 's/^# \{0,1\}//' >&2
     exit 2
     ;;
 esac
