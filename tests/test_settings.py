@@ -91,3 +91,20 @@ def test_an_unknown_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUMEN_SLACK_TOKEN_FILE", "x")
     with pytest.raises(ConfigError, match=r"token_file = .*not permitted"):
         load_settings()
+
+
+def test_kafka_from_the_environment_its_secrets_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("hidden\n")
+    secret.chmod(0o600)
+    monkeypatch.setenv("TUMEN_KAFKA_BOOTSTRAP", "one:9092,two:9092")
+    monkeypatch.setenv("TUMEN_KAFKA_SASL_PASSWORD_FILE", str(secret))
+    monkeypatch.setenv("TUMEN_BUS_KIND", "kafka")
+    settings = load_settings()
+    assert (settings.bus.kind, settings.kafka.bootstrap) == ("kafka", "one:9092,two:9092")
+    assert settings.kafka.sasl_password is not None
+    assert settings.kafka.sasl_password.get_secret_value() == "hidden"
+    assert "hidden" not in repr(settings)
+    monkeypatch.setenv("TUMEN_KAFKA_MIN_INSYNC", "2")
+    with pytest.raises(ConfigError, match="min_insync = 2: expected at most replication"):
+        load_settings()

@@ -7,10 +7,10 @@ come from a file: ``TUMEN_SLACK_WEBHOOK_FILE=/run/secrets/slack``.
 import re
 import stat
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from tumen.errors import ConfigError
@@ -142,6 +142,14 @@ class KafkaSettings(Table):
     request_timeout: float = Field(default=15.0, gt=0)
     transaction_timeout: float = Field(default=60.0, gt=0)
     commit_timeout: float = Field(default=30.0, gt=0)
+
+    @model_validator(mode="after")
+    def _writable(self) -> Self:
+        if self.min_insync > self.replication:
+            raise ValueError(
+                f"min_insync = {self.min_insync}: expected at most replication ({self.replication}), or nothing can be written"
+            )
+        return self
 
 
 class Settings(BaseSettings):
