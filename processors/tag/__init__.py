@@ -5,6 +5,7 @@ models over classes of cues (`model`), so that a language is added with data alo
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -48,7 +49,7 @@ def tagged(message: Translated, reader: Reader, known: Sequence[Meeting], max_ch
         why = Why(stage="tag", rule="unknown_language", cue=article.language or "none")
         return Tagged(**envelope, unique=message.unique, translation=message.translation, relevant=False, score=0.0, why=(why,))
     reading = reader.read(article.title, article.text[:max_chars], article.language, article.published)
-    dated = written_on(reading, known)
+    dated = written_on(reading, known, _brought_as_new(message))
     if dated is not None:
         reading.published = dated
     verdict = judge(reading, article.id, tag_model(), reader.watch, message.translation)
@@ -61,3 +62,11 @@ def tagged(message: Translated, reader: Reader, known: Sequence[Meeting], max_ch
         score=verdict.score,
         why=(*verdict.why, Why(stage="tag", rule="dated_by_meeting", cue=dated)) if dated else verdict.why,
     )
+
+
+def _brought_as_new(message: Translated) -> date | None:
+    """The day on which a feed brought the article as new; None for a file, and for what stood in a feed when it was first read."""
+    article = message.unique.article
+    if not article.source.startswith(("http://", "https://")) or "backlog" in article.flags:
+        return None
+    return message.seen_at.date()

@@ -19,6 +19,7 @@ from tumen.text.dates import DateHit, parse_partial
 from tumen.watch import Watch
 
 HEAD = 3  # sentences in which an article says what it is about
+FRESH = 30  # days within which an article that a feed brought as new tells of a meeting, if it tells of it as news
 NEAR = 2  # days between a meeting and the day an article puts it on: time zones, agencies that report a day later
 
 
@@ -55,15 +56,19 @@ def load_chronology(folder: Path, watch: Watch) -> tuple[Meeting, ...]:
     return tuple(meetings)
 
 
-def written_on(reading: Reading, known: Sequence[Meeting]) -> PartialDate | None:
-    """The day of the meeting that an article without a full date reports, with its own day where it gives one; None: it does not tell."""
+def written_on(reading: Reading, known: Sequence[Meeting], fresh: date | None = None) -> PartialDate | None:
+    """The day of the meeting that an article without a full date reports, with its own day where it gives one; None: it does not tell.
+
+    `fresh`: the day on which a feed brought it as new.  Then only a meeting of those days may date it: the same two people meet again.
+    """
     year, month, day = parse_partial(reading.published)
     if year is not None:
         return None
     head = range(min(HEAD, len(reading.sents)))
     people = [_people(reading.sents[i]) for i in head]
     written = [hit for i in head for hit in reading.dates(i)]
-    fitting = [m for m in known if any(m.people <= named for named in people) and _fits(m, written, month, day)]
+    known_then = [m for m in known if fresh is None or abs((fresh - m.date).days) <= FRESH]
+    fitting = [m for m in known_then if any(m.people <= named for named in people) and _fits(m, written, month, day)]
     if len(fitting) > 1:
         scores = [_recalled(reading, m, known) for m in fitting]
         fitting = [m for m, score in zip(fitting, scores, strict=True) if score == max(scores) and score > 0]
