@@ -10,9 +10,9 @@ import pytest
 import processors.tag as tag
 from processors.tag.chronology import load_chronology
 from processors.tag.lexicon import Lexicon, fold
+from tumen.accuracy import figures_of, judge
 from tumen.cli._kit import kit_of
 from tumen.errors import ConfigError
-from tumen.evaluate import figures_of, judge
 from tumen.gold import read_gold
 from tumen.messages import Article, Tagged, Translated, Translation, Unique
 from tumen.settings import Settings

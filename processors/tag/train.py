@@ -26,7 +26,7 @@ from processors.tag.features import EVENTS, Matrix, Vector, sentence_rows, with_
 from processors.tag.mentions import judge as decide
 from processors.tag.model import WEIGHTS, Linear, TagModel, article_row, carried
 from processors.tag.reading import Reader, Reading
-from tumen.evaluate import Judged, Tagger, judge, report
+from tumen.accuracy import Judged, Tagger, judge, report
 from tumen.gold import Gold, align, read_gold
 from tumen.messages import Tagged, Translated
 from tumen.settings import ROOT
