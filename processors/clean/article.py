@@ -211,7 +211,8 @@ def _from_html(body: str, item: Item, means: Means, memory: SiteMemory) -> _Foun
 def _wall(source: str, text: str, reading: Reading) -> str | None:
     """Why a page with little text is no article but stands before one: consent, a redirect, a refusal.  None for an article."""
     shown = "\n".join(reading.lines)
-    if len(text) < CONSENT_LIMIT and _is_consent_wall(text or shown[:CONSENT_LIMIT]):
+    asked = shown if len(shown) < CONSENT_LIMIT else text
+    if len(asked) < CONSENT_LIMIT and _is_consent_wall(asked):
         return "consent_wall"
     if len(shown) < STUB and sends_elsewhere(source):
         return "redirect"

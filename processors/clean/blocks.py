@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
+from ahocorasick_rs import AhoCorasick, MatchKind
 from lxml import etree
 from lxml.html import HtmlElement
 
@@ -38,6 +39,7 @@ _PLACE_OF = {name: 1 << number for number, name in enumerate(_PLACES)} | {
     "dialog": 1 << _PLACES.index("aside"),
 }
 _SPACE = re.compile(r"\s+")
+_BETWEEN = str.maketrans(dict.fromkeys(" _:/.\t\n", "-"))
 
 
 @dataclass(frozen=True)
@@ -61,15 +63,22 @@ class Block:
 
 
 @cache
-def _design_words() -> tuple[tuple[str, ...], tuple[re.Pattern[str], ...]]:
-    words = tomllib.loads(DATA.read_text(encoding="utf-8"))["names"]
-    return tuple(words), tuple(re.compile(pattern, re.IGNORECASE) for pattern in words.values())
+def _design_words() -> tuple[tuple[str, ...], AhoCorasick, tuple[int, ...]]:
+    """The kinds of design words, the automaton over all words, and the bit of each word's kind."""
+    kinds: dict[str, list[str]] = tomllib.loads(DATA.read_text(encoding="utf-8"))["names"]
+    words = [(word, 1 << number) for number, kind in enumerate(kinds.values()) for word in kind]
+    automaton = AhoCorasick([word for word, _ in words], matchkind=MatchKind.Standard)
+    return tuple(kinds), automaton, tuple(bit for _, bit in words)
 
 
 @lru_cache(maxsize=20_000)
 def _bits(names: str) -> int:
     """Which kinds of design words a class, id, role or itemprop holds."""
-    return sum(1 << number for number, pattern in enumerate(_design_words()[1]) if pattern.search(names))
+    _, automaton, bits = _design_words()
+    found = 0
+    for word, _, _ in automaton.find_matches_as_indexes(f"-{names.lower().translate(_BETWEEN)}-", overlapping=True):
+        found |= bits[word]
+    return found
 
 
 class _Frame:
@@ -79,13 +88,14 @@ class _Frame:
 
     def __init__(self, element: HtmlElement | None, tag: str, number: int, above: "_Frame | None") -> None:
         self.element, self.number = element, number
-        label = ""
+        self.own = 0
         if element is not None and element.attrib:
             get = element.get
-            label = f"{get('class') or ''} {get('id') or ''} {get('itemprop') or ''} {get('role') or ''} {get('data-testid') or ''}"
+            label = " ".join(filter(None, (get("class"), get("id"), get("itemprop"), get("role"), get("data-testid"))))
             if get("hidden") is not None or get("aria-hidden") == "true" or "display:none" in (get("style") or "").replace(" ", ""):
                 label += " is-hidden"
-        self.own = _bits(label) if label.strip() else 0
+            if label:
+                self.own = _bits(label)
         self.kind = _KIND_OF.get(tag, 8)
         if above is None:
             self.places = self.names = self.parent = self.grand = 0

@@ -17,6 +17,7 @@ from processors.clean.furniture import KINDS, NOTHING, Cues, Furniture
 Matrix = npt.NDArray[np.float32]
 
 HEAD = 160  # characters of a line that are looked at closely: a paragraph shows what it is by then
+TAIL_LIMIT = 62  # characters at a line's end in which a picture's credit is looked for
 PROSE = 100  # mass from which a line with a sentence's end counts as running text
 STEM_LIMIT = 300  # characters of an unspaced run whose pairs are compared with other lines'
 CUE_LIMIT = 400  # longer lines are never furniture by their cues
@@ -35,17 +36,22 @@ _STRIP = " \t*+-–—•·■►▶▪#>|0123456789.)"
 _TAIL = " \t*•·■►▶▪#>|."
 _TERMINAL = ".!?…。！？｡։।"
 _CLOSERS = "\"'»”’)]“」』】* "
+_TAIL_AFTER = re.compile(r"[.!?…][\"'»”’)]?\s[^\W\d_][^.!?…:]{1,60}$")  # a caption's sentence, and behind it whose picture it is
+_CREDITED = re.compile(r"(?:©|\(c\)|\s/\s|/|\||\()\s?[^\W\d_a-zà-ÿа-я][^.!?:]{1,50}$")
 _STOPS = (". ", "! ", "? ", "。")
 _QUOTES = "\"'«“„‘「『"
 
 OWN = (
     *("mass", "words", "terminal", "colon", "bullet", "numbered", "lower", "upper", "commas", "digits", "capitals", "all_caps", "link"),
     *("ellipsis", "date", "time", "stop", "foreign", "repeated", "copy", "quoted", "shared", "separators", "glued", "word_length", "prose"),
-    *("question", "wide", "parenthesis", "sentences", "cues"),
+    *("question", "wide", "parenthesis", "sentences", "cues", "tail", "credited", "address"),
     *KINDS,
     *(f"opens_{kind}" for kind in KINDS),
 )
-NEAR = ("mass", "terminal", "bullet", "prose", "cues", "shared", "copy", "date", "related", "credit", "byline", "newsletter", "foreign")
+NEAR = (
+    *("mass", "terminal", "bullet", "prose", "cues", "shared", "copy", "date", "related", "credit", "byline", "newsletter", "foreign"),
+    *("address", "tail"),
+)
 SHIFTS = (-3, -2, -1, 1, 2, 3)
 SPANS = (3, 8, 20)
 RUN_GAP = 4  # so many lines without running text end a run of it
@@ -134,6 +140,9 @@ def _own(line: str, words: list[str], wide: int, cues: Cues) -> list[float]:
         line[0] in "([",
         min(sum(map(line.count, _STOPS)) / 4.0, 1.0),
         cues.total,
+        not terminal and bool(_TAIL_AFTER.search(line[-TAIL_LIMIT - 2 :])),
+        not terminal and bool(_CREDITED.search(line[-TAIL_LIMIT:])),
+        0.0,
         *cues.covered,
         *(float(kind in cues.opening) for kind in KINDS),
     ]
@@ -162,7 +171,9 @@ def describe(lines: list[str], furniture: Furniture) -> Page:
 
 
 def _languages(own: Matrix, prose: npt.NDArray[np.bool_], words: list[list[str]], furniture: Furniture) -> str | None:
-    """Fill in how much of a line is function words of the page's main language, and of the language that has most more than it."""
+    """Fill in how much of a line is function words of the page's main language, and of the language that has most more than it; and
+    how much of it speaks to its reader ("you", "our").
+    """
     counts = [furniture.languages(found) for found in words]
     votes: Counter[str] = Counter()
     for number, found in enumerate(counts):
@@ -181,6 +192,7 @@ def _languages(own: Matrix, prose: npt.NDArray[np.bool_], words: list[list[str]]
             foreign[number] = (best - mine) / size
     own[:, _AT["stop"]] = stop
     own[:, _AT["foreign"]] = foreign
+    own[:, _AT["address"]] = [min(furniture.addressed(found) / (len(found) or 1) * 5.0, 1.0) for found in words]
     return main
 
 

@@ -41,6 +41,7 @@ class Furniture:
             for number, kind in enumerate(KINDS):
                 for cue in lists.get(kind, ()):
                     kinds_of.setdefault(cue.replace("’", "'"), set()).add(number)
+        self._address = frozenset(word for lists in data.values() for word in lists.get("address", ()))
         self.stop = {word: tuple(languages) for word, languages in languages_of.items()}
         self._kinds = [tuple(sorted(numbers)) for _, numbers in sorted(kinds_of.items())]
         self._automaton = AhoCorasick(sorted(kinds_of), matchkind=MatchKind.Standard)
@@ -79,6 +80,10 @@ class Furniture:
     def refuses(self, text: str) -> bool:
         """Whether a short text says that there is nothing to read: an error, a gate, a browser that is not wanted."""
         return self._refusal.search(text.casefold().replace("’", "'")) is not None
+
+    def addressed(self, words: Iterable[str]) -> int:
+        """How many of the (casefolded) words speak to the reader, or for the house."""
+        return sum(map(self._address.__contains__, words))
 
     def languages(self, words: Iterable[str]) -> dict[str, int]:
         """How many of the (casefolded) words are function words of each language."""

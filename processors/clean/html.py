@@ -20,6 +20,9 @@ MAX_DEPTH = 200
 MAX_ELEMENTS = 60_000
 MAX_LD = 400_000  # characters of one JSON-LD block
 
+_NEVER_SHOWN = ("script", "style", "svg", "template")  # what they hold is read from the source, if at all
+_TOO_DEEP = etree.XPath(f"boolean({'/*' * (MAX_DEPTH + 1)})")
+_COUNT = etree.XPath("count(//*)")
 _LD = re.compile(r"<script\b[^>]{0,300}application/ld\+json[^>]{0,300}>(.*?)</script", re.IGNORECASE | re.DOTALL)
 _ARTICLE_TYPES = ("Article", "Posting", "Report", "LiveBlog")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
@@ -48,21 +51,12 @@ def parse(source: str) -> HtmlElement | None:
         tree = lxml_html.document_fromstring(source[:MAX_CHARS].encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError):
         return None
+    etree.strip_elements(tree, *_NEVER_SHOWN, with_tail=False)
     return tree if _is_bounded(tree) else None
 
 
 def _is_bounded(tree: HtmlElement) -> bool:
-    depth = deepest = count = 0
-    for event, _ in etree.iterwalk(tree, events=("start", "end")):
-        if event == "start":
-            depth += 1
-            count += 1
-            deepest = max(deepest, depth)
-            if deepest > MAX_DEPTH or count > MAX_ELEMENTS:
-                return False
-        else:
-            depth -= 1
-    return True
+    return not _TOO_DEEP(tree) and _COUNT(tree) <= MAX_ELEMENTS
 
 
 def page_facts(source: str, tree: HtmlElement | None) -> PageFacts:

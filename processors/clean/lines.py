@@ -14,11 +14,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from processors.clean.features import OWN, Page, describe, key_of
+from processors.clean.features import CUE_LIMIT, OWN, Page, describe, key_of
 from processors.clean.furniture import DATA, KINDS, furniture, load
 from processors.clean.model import LineModel, Vector, line_model
 
-KEEP = 0.58  # probability from which a line is taken
+KEEP = 0.72  # probability from which a line is taken
 COPY_MASS = 25  # a shorter line may be said twice on purpose
 TITLE_REACH = 20  # lines above the running text in which its title may stand
 TITLE_LEAST = 0.0  # score from which a line is taken for the title
@@ -30,6 +30,7 @@ FEW = 3  # so few lines were chosen by whoever wrote them down: only plain furni
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u2060\ufeff\ufffd]")
 _BREAK = re.compile(r"\r\n?|[\n\x85\u2028\u2029]")
 _AT = {name: number for number, name in enumerate(OWN)}
+_OWNED = re.compile(r"\S\s?(?:©|\(c\))\s?[^.!?]{2,50}$")  # "a harbour at night © name"
 _FORMS = ("comment", "newsletter", "share", "copyright")
 _KIND = {name: number for number, name in enumerate(KINDS)}
 
@@ -139,7 +140,7 @@ def _credit() -> re.Pattern[str]:
 def _overruled(line: str, page: Page, number: int, rules: dict[int, str]) -> bool:
     """Lines that the model takes for text and that are none: captions with their credit, forms, the tail of a syndicated text."""
     cues = page.cues[number]
-    if cues.covered[_KIND["credit"]] > 0 and _credit().search(line[-100:]):
+    if (cues.covered[_KIND["credit"]] > 0 and _credit().search(line[-100:])) or (len(line) < CUE_LIMIT and _OWNED.search(line)):
         rules[number] = "caption"
         return True
     if max(cues.covered[_KIND[kind]] for kind in _FORMS) > 0.8:

@@ -25,27 +25,23 @@ Vector = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Network:
-    """One hidden layer: standardise, affine, ReLU, affine, sigmoid."""
+    """One hidden layer: affine, ReLU, affine; the sigmoid is left to the caller."""
 
-    mean: Vector
-    scale: Vector
     hidden: Matrix
     bias: Vector
     output: Vector
     offset: float
 
     def logits(self, rows: Matrix) -> Vector:
-        inner = np.maximum(((rows - self.mean) * self.scale) @ self.hidden + self.bias, 0.0)
+        inner = np.maximum(rows @ self.hidden + self.bias, 0.0)
         return np.asarray(inner @ self.output + np.float32(self.offset), dtype=np.float32)
 
     def as_json(self) -> dict[str, Any]:
-        fields = {"mean": self.mean, "scale": self.scale, "hidden": self.hidden, "bias": self.bias, "output": self.output}
-        return {**{name: _packed(value) for name, value in fields.items()}, "offset": round(self.offset, 4)}
+        return {"hidden": _packed(self.hidden), "bias": _packed(self.bias), "output": _packed(self.output), "offset": round(self.offset, 4)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Network":
-        arrays = {name: _unpacked(data[name]) for name in ("mean", "scale", "hidden", "bias", "output")}
-        return cls(**arrays, offset=float(data["offset"]))
+        return cls(_unpacked(data["hidden"]), _unpacked(data["bias"]), _unpacked(data["output"]), float(data["offset"]))
 
 
 def _packed(array: npt.NDArray[np.float32]) -> dict[str, Any]:

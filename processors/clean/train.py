@@ -21,13 +21,13 @@ from processors.clean.labelled import TextPage, fold_of, in_gold, read_text_page
 from processors.clean.model import BLOCKS, LINES, LineModel, Network, Vector, sigmoid, with_context
 from processors.clean.page import describe_page
 
-HIDDEN = 24
+HIDDEN = 32
 MEMBERS = 6
 EPOCHS = 30
 BATCH = 512
 RATE = 2e-3
 DECAY = 3e-3
-DROPOUT = 0.2
+DROPOUT = 0.3
 NEARBY, THINNED = 60, 3  # of lines further than this from the article, one in three is learnt from
 CROPS = ((15, 20), (4, 6), (0, 0), (8, 1))  # lines left before and after the article: a person copies more or less of a page
 
@@ -123,7 +123,8 @@ def fit(rows: Matrix, keep: Vector, weight: Vector, seed: int, hidden: int = HID
                 second[number] = 0.999 * second[number] + 0.001 * gradient**2
                 step = (first[number] / (1 - 0.9**steps)) / (np.sqrt(second[number] / (1 - 0.999**steps)) + 1e-8)
                 weights[number] = weights[number] - rate * (step + DECAY * weights[number])
-    return Network(mean.astype(np.float32), scale, weights[0], weights[1], weights[2] / members, float(weights[3].mean()))
+    hidden_rows = weights[0] * scale[:, None]  # the standardising is part of the layer from here on
+    return Network(hidden_rows, weights[1] - mean.astype(np.float32) @ hidden_rows, weights[2] / members, float(weights[3].mean()))
 
 
 def _gradients(weights: list[npt.NDArray[np.float32]], data: Matrix, keep: Vector, weight: Vector) -> list[npt.NDArray[np.float32]]:
