@@ -20,6 +20,8 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = ROOT.parent / "shared" / "seeds"
 TUMEN = [sys.executable, "-m", "tumen"]
+#: benchmarks of single rooms, each a module of its own that may be run alone: its arguments
+ROOMS: dict[str, list[str]] = {"clean": [], "dedupe": ["20000"], "tag": [], "kafka": []}
 
 
 def wall(arguments: list[str], rounds: int = 5) -> float:
@@ -101,6 +103,9 @@ def main() -> int:
     ours, share = bus_ratio()
     row("records a second through a stage", f"{ours:,.0f}", "", (share, 0.15))
     Console().print(table)
+    for room, size in ROOMS.items():
+        print(f"\n{room}", flush=True)
+        failed = subprocess.run([sys.executable, "-m", f"bench.{room}", *size], cwd=ROOT, check=False).returncode != 0 or failed
     return 1 if failed else 0
 
 
