@@ -126,6 +126,21 @@ def test_feeds_add_and_list(folder: Path) -> None:
 
 def test_help_lists_every_command(folder: Path) -> None:
     text = tumen("--help", cwd=folder).stdout
-    for command in ("run", "analyze", "feeds", "alerts", "check", "graph", "dlq", "worker", "topics", "tail", "replay", "schemas", "doctor", "eval"):
+    for command in (
+        "run",
+        "analyze",
+        "feeds",
+        "alerts",
+        "check",
+        "graph",
+        "dlq",
+        "worker",
+        "topics",
+        "tail",
+        "replay",
+        "schemas",
+        "doctor",
+        "eval",
+    ):
         assert re.search(rf"^  {command}\b", text, re.MULTILINE)
         assert tumen(command, "--help", cwd=folder).returncode == 0
