@@ -39,30 +39,30 @@ def build(config: Config, kit: Kit) -> Stage[Item]:  # noqa: ARG001 - every node
     watch = kit.watch
 
     def process(message: Item, state: State) -> Iterable[Out]:  # noqa: ARG001 - this stage remembers nothing
-        why, reason = verdict(message, watch)
-        if why is None:
-            yield Drop(reason)
+        found = verdict(message, watch)
+        if isinstance(found, Drop):
+            yield found
         else:
             candidate = Candidate(
-                id=message.id, seen_at=message.seen_at, trace=message.trace, realm=message.realm, item=message, why=(why,)
+                id=message.id, seen_at=message.seen_at, trace=message.trace, realm=message.realm, item=message, why=(found,)
             )
             yield Emit(CANDIDATES, candidate)
 
     return Stage(process)
 
 
-def verdict(item: Item, watch: Watch) -> tuple[Why | None, str]:
-    """Why the item is let through; else None and the reason why it is not."""
+def verdict(item: Item, watch: Watch) -> Why | Drop:
+    """Why the item is let through, or why it is not; the cue is the name that was seen, if any."""
     text = searched(item)
     if not text.strip():
-        return None, EMPTY
+        return Drop(EMPTY)
     if not watch.may_name(text, "dprk"):  # nearly all of the world's news
-        return None, NEITHER
+        return Drop(NEITHER)
     named: dict[str, Hit] = {}  # by side: by a name of its own
     hinted: dict[str, Hit] = {}  # by side: by what may stand for it
     for hit in watch.find(text):
         if hit.kind == "pair" or hit.entity.both:
-            return Why(stage="screen", rule="pair", cue=hit.alias), ""
+            return Why(stage="screen", rule="pair", cue=hit.alias)
         entity = hit.entity
         side = entity.side or ("russia" if entity.stand_in else None)
         if side is not None:
@@ -70,14 +70,14 @@ def verdict(item: Item, watch: Watch) -> tuple[Why | None, str]:
             known.setdefault(side, hit)
     dprk, russia = named.get("dprk"), named.get("russia")
     if dprk and russia:
-        return _why("both_sides", russia, dprk), ""
+        return _why("both_sides", russia, dprk)
     if dprk and "russia" in hinted:
-        return _why("stand_in", hinted["russia"], dprk), ""
+        return _why("stand_in", hinted["russia"], dprk)
     if russia and "dprk" in hinted:
-        return _why("weak_name", russia, hinted["dprk"]), ""
+        return _why("weak_name", russia, hinted["dprk"])
     if dprk:
-        return None, ONE_SIDED if item.body_type == "fragment" else DPRK_ALONE
-    return None, NEITHER
+        return Drop(ONE_SIDED if item.body_type == "fragment" else DPRK_ALONE, dprk.alias)
+    return Drop(NEITHER, russia.alias if russia else "")
 
 
 def searched(item: Item) -> str:

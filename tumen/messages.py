@@ -53,6 +53,10 @@ class Why(Frozen):
     cue: str = ""
 
 
+#: The rule of the reason that a story carries when the article that made this version of it was told to nobody.
+QUIET = "quiet"
+
+
 class Message(Frozen):
     """The envelope.  `seen_at` is when a producer first saw the thing, `trace` follows it through every topic.
 

@@ -67,6 +67,18 @@ def decide(story: StoryState, log: Log, now: datetime, rules: Rules) -> Notifica
     return _notification(story, kind, details, "; ".join(dict.fromkeys(c.fact.words for c in changes)), part, mention, told, now)
 
 
+def silence(story: StoryState, now: datetime, rules: Rules) -> str:
+    """Why `decide` has nothing to tell of `story` now, in words."""
+    if not story.log.told:
+        best = max(part.score for part in story.parts)
+        return f"it stands in no title and no lead, and is not central enough to be told from deeper: {best:.2f} of {rules.deep_score:.2f}"
+    waiting = dict.fromkeys(change.fact.change for change in _changes(story, story.log, rules))
+    held = [change for change in waiting if not _may_speak(change, story.log, now, rules)]
+    if held:
+        return f"{rules.a_day} changes of its story were told within 24 hours: {', '.join(held)} waits for its next article"
+    return "nothing material that the readers of its story have not been told"
+
+
 def _first(story: StoryState, part: Part, now: datetime, rules: Rules) -> Notification:
     """A new story, told through its most central article; everything its articles say is known from then on."""
     mention = part.mentions[0]
@@ -189,4 +201,4 @@ def _by(mention: Mention) -> str:
     return f" by {mention.says}" if mention.says else ""
 
 
-__all__ = ["Rules", "decide", "origin_names"]
+__all__ = ["Rules", "decide", "origin_names", "silence"]

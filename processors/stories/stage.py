@@ -8,11 +8,11 @@ from processors.stories.dates import parts
 from processors.stories.matching import SAME, Score, contradicts, facets, score, score_story, unopposed
 from processors.stories.memory import Memory
 from processors.stories.model import Notification, Part, Profile, Recall, Seen, Signature, StoryState
-from processors.stories.policy import Rules, decide
+from processors.stories.policy import Rules, decide, silence
 from processors.stories.signature import Names, alone, fingerprint, is_copy, main_news, part_of, undated
 from tumen.event_line import event_line
 from tumen.ids import alert_id
-from tumen.messages import Alert, Mention, Story, Tagged, Why
+from tumen.messages import QUIET, Alert, Mention, Story, Tagged, Why
 from tumen.stage import Drop, Emit, Out
 from tumen.topics import ALERTS, STORIES
 
@@ -76,7 +76,10 @@ def _report(tagged: Tagged, main: Mention, seen: Seen | None, memory: Memory, ru
         version = story.version + (0 if choice.story is None else 1)
         story = story.model_copy(update={"log": notification.log, "version": version})
     memory.put(story)
-    outs.append(Emit(STORIES, story_message(story, tagged, choice.why)))
+    reasons = [choice.why]
+    if notification is None:
+        reasons.append(Why(stage="stories", rule=QUIET, cue=silence(story, tagged.seen_at, rules)))
+    outs.append(Emit(STORIES, story_message(story, tagged, *reasons)))
     if notification is not None:
         outs.append(Emit(ALERTS, alert_message(story, notification, choice.why)))
     return story, outs
@@ -221,7 +224,7 @@ def best_mention(story: StoryState) -> Mention:
     return max((part.mentions[0] for part in story.parts), key=says)
 
 
-def story_message(story: StoryState, tagged: Tagged, why: Why) -> Story:
+def story_message(story: StoryState, tagged: Tagged, *why: Why) -> Story:
     best = best_mention(story)
     mains = [part.mentions[0] for part in story.parts]
     rest = [mention for part in story.parts for mention in part.mentions[1:]]
@@ -246,7 +249,7 @@ def story_message(story: StoryState, tagged: Tagged, why: Why) -> Story:
         conflicts=conflicts(story.parts),
         first_seen=story.first_seen,
         last_seen=story.last_seen,
-        why=(why,),
+        why=why,
     )
 
 

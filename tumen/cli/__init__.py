@@ -15,6 +15,7 @@ COMMANDS = {
     "worker": ("tumen.cli.worker", "Chosen stages on the configured bus."),
     "topics": ("tumen.cli.topics", "The topics of a Kafka bus: plan, apply."),
     "analyze": ("tumen.cli.analyze", "What the stages make of some files, once."),
+    "explain": ("tumen.cli.explain", "Why: each stage's decision about an article, alerted or not."),
     "feeds": ("tumen.cli.feeds", "The feeds that are read: add, list, check."),
     "alerts": ("tumen.cli.alerts", "The alerts in the archive; a test of the sinks."),
     "check": ("tumen.cli.check", "Topology, watch and settings, checked."),

@@ -36,7 +36,7 @@ def command(settings_file: Path | None, as_json: bool, engine: str | None, paths
     settings = settings_of(settings_file)
     if engine is not None:
         settings = settings.model_copy(update={"translation": settings.translation.model_copy(update={"engine": engine})})
-    items, unreadable = _read(_reader(topology), paths)
+    items, unreadable = read_inputs(reader_of(topology), paths)
     for line in unreadable:
         click.echo(f"tumen: {line}", err=True)
     nodes = build_nodes(topology, kit_of(settings), lambda declared: isinstance(declared.spec, StageSpec | GatewaySpec))
@@ -49,7 +49,7 @@ def command(settings_file: Path | None, as_json: bool, engine: str | None, paths
     return 1 if unreadable else 0
 
 
-def _reader(topology: Topology) -> Reader:
+def reader_of(topology: Topology) -> Reader:
     """The producer that can read a path, found by what it offers."""
     for declared in topology.nodes:
         if hasattr(declared.module, "read_path"):
@@ -57,7 +57,8 @@ def _reader(topology: Topology) -> Reader:
     raise TumenError("pipeline.toml: no producer reads files (one that offers read_path)")
 
 
-def _read(reader: Reader, paths: Iterable[str]) -> tuple[list[Item], list[str]]:
+def read_inputs(reader: Reader, paths: Iterable[str]) -> tuple[list[Item], list[str]]:
+    """The items of all inputs, in their order, and a line for each part that could not be read."""
     items: list[Item] = []
     unreadable: list[str] = []
     for path in paths:
