@@ -31,10 +31,10 @@ kafka:
 	@deploy/kafka/local.sh run
 
 test: lint types
-	$(BIN)/pytest -m "not torture"
+	$(BIN)/pytest -m "not torture" --numprocesses 3 --dist loadfile
 
 torture: $(VENV)/.dev
-	$(BIN)/pytest -m torture
+	$(BIN)/pytest -m torture --numprocesses 2 --dist loadfile
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
