@@ -342,7 +342,8 @@ def _ended(held: Held, node: Node, target: Topic[Any], message: Message, *, reco
 
 def _dropped(stage: str, drop: Drop, *, recomputed: bool = False) -> Step:
     why = Why(stage=stage, rule=drop.reason, cue=drop.cue)
-    return Step(stage, "dropped", drop.reason.replace("_", " "), (why,), recomputed=recomputed)
+    says = f"{drop.reason}: {drop.cue}" if drop.cue else drop.reason
+    return Step(stage, "dropped", says, (why,), recomputed=recomputed)
 
 
 def _story_steps(held: Held, node: Node, tagged: Tagged, recency_hours: float, *, recompute: bool) -> Iterable[Step]:
@@ -377,10 +378,12 @@ def _told(held: Held, stage: str, story: str, caused: Sequence[Story], trace: st
     if alerts:
         return
     silent = tuple(why for one in caused[-1:] for why in one.why if why.rule == QUIET)
+    others = [alert.id for alert in held.messages[ALERTS.name] if alert.story == story]
+    told = f"; its story was told through other articles: {', '.join(others[-3:])}" if others else ""
     if silent:
-        yield Step(stage, "quiet", f"told to nobody: {silent[0].cue}", silent)
+        yield Step(stage, "quiet", f"told to nobody: {silent[0].cue}{told}", silent)
     else:
-        yield Step(stage, "lost", "no alert of this article is kept, and no reason for silence is recorded")
+        yield Step(stage, "lost", f"no alert of this article is kept, and no reason for silence is recorded{told}")
 
 
 def _alert_steps(held: Held, stage: str, alerts: Iterable[Alert], recency_hours: float) -> Iterable[Step]:

@@ -103,7 +103,8 @@ def _show_step(console: "Console", step: Step) -> None:
     mark = "  (recomputed: not recorded at the time)" if step.recomputed else ""
     decision = f"[{_COLOURS.get(step.decision, 'red')}]{step.decision:<8}[/]"
     console.print(f"  {step.stage:<10} {decision} {escape(plain(step.says))}{mark}")
-    _show_why(console, step.why, 13)
+    if step.decision not in ("dropped", "quiet"):  # these have said their one reason
+        _show_why(console, step.why, 13)
     for mention in step.mentions:
         _show_mention(console, mention)
 
