@@ -24,13 +24,13 @@ from tumen.topics import ALERTS, ITEMS, STORIES, TAGGED
 
 NOW = datetime.now(UTC)
 NEWS = (
-    "Lavrov arriva a Wonsan e incontra Kim Jong Un",
-    "Il ministro degli Esteri russo Sergei Lavrov è arrivato oggi a Wonsan e ha incontrato Kim Jong Un, riferisce la TASS.\n"
+    "Lavrov arriva a Pyongyang e incontra Kim Jong Un",
+    "Il ministro degli Esteri russo Sergei Lavrov è arrivato oggi a Pyongyang e ha incontrato Kim Jong Un, riferisce la TASS.\n"
     "I due hanno parlato dei collegamenti ferroviari tra Russia e Corea del Nord.",
 )
 AGAIN = (
-    "Wonsan, Lavrov da Kim Jong Un",
-    "Il capo della diplomazia russa Sergei Lavrov ha incontrato oggi a Wonsan il leader nordcoreano Kim Jong Un.\n"
+    "Pyongyang, Lavrov da Kim Jong Un",
+    "Il capo della diplomazia russa Sergei Lavrov ha incontrato oggi a Pyongyang il leader nordcoreano Kim Jong Un.\n"
     "Lo scrive l'agenzia. Al centro della visita in Corea del Nord i rapporti con la Russia.",
 )
 ALONE = ("Maltempo a Pyongyang", "Piogge forti hanno allagato ieri alcune strade di Pyongyang, secondo i media locali.")
