@@ -1,7 +1,7 @@
 """The English event line, written from the tags alone: it needs no translator.
 
-    VISIT · Sergei Shoigu (Russia) and Kim Jong Un (DPRK) · Pyongyang · 13 September · per KCNA
-    ARMS · DPRK to Russia · 5 million shells · alleged by the United States · September 2023
+VISIT · Sergei Shoigu (Russia) and Kim Jong Un (DPRK) · Pyongyang · 13 September · per KCNA
+ARMS · DPRK to Russia · 5 million shells · alleged by the United States · September 2023
 """
 
 import calendar

@@ -157,9 +157,7 @@ class Reader:
         sents.extend(self._sents("text", text, spans, lexicon, language))
         return Reading(language, published, sents)
 
-    def _sents(
-        self, place: Place, text: str, spans: Sequence[tuple[int, int]], lexicon: Lexicon, language: str
-    ) -> Iterable[Sent]:
+    def _sents(self, place: Place, text: str, spans: Sequence[tuple[int, int]], lexicon: Lexicon, language: str) -> Iterable[Sent]:
         """Names and cues are looked for once in the whole text, then dealt out to the sentences they lie in."""
         folded = fold(text)
         hits, cues = self.watch.find(text, language), lexicon.find(folded)

@@ -1,25 +1,25 @@
 """What a language calls numbers, units and dates, and what it abbreviates: ``tumen/text/data/<lang>.toml``, read on first use.
 
-    abbreviations = ["sig", "dott"]           # after these a full stop ends no sentence
-    decimal = ","                             # the decimal sign; the other one of "." and "," groups thousands
-    joined = false                            # multipliers stand without a space and add up: 1万2000, 3만5천
-    [numbers]                                 # words for numbers
-    due = 2
-    [multipliers]                             # words that multiply what stands before them, or themselves count
-    mila = 1000
-    [units]                                   # pattern of a unit -> its normal name; a trailing * is open
-    "tonnellat*" = "t"
-    [dates]
-    months = [["gennaio"], ...]               # 12 lists, all forms
-    weekdays = [["lunedì"], ...]              # 7 lists from Monday
-    templates = ["{d} {month} {y}", ...]      # longest first; {d} {m} {y} numbers, {month} {weekday} words
-    last = ["scors*"]                         # beside a weekday or month: the one before
-    next = ["prossim*"]
-    ago = ["{n} {span} fa"]                   # {n} a number or number word, {span} from `spans`
-    [dates.spans]
-    "giorn*" = "d"                            # d, w, m, y
-    [dates.relative]
-    ieri = "-1d"                              # offset; 0d = today; "autumn", "spring", ... = the last one over
+abbreviations = ["sig", "dott"]           # after these a full stop ends no sentence
+decimal = ","                             # the decimal sign; the other one of "." and "," groups thousands
+joined = false                            # multipliers stand without a space and add up: 1万2000, 3만5천
+[numbers]                                 # words for numbers
+due = 2
+[multipliers]                             # words that multiply what stands before them, or themselves count
+mila = 1000
+[units]                                   # pattern of a unit -> its normal name; a trailing * is open
+"tonnellat*" = "t"
+[dates]
+months = [["gennaio"], ...]               # 12 lists, all forms
+weekdays = [["lunedì"], ...]              # 7 lists from Monday
+templates = ["{d} {month} {y}", ...]      # longest first; {d} {m} {y} numbers, {month} {weekday} words
+last = ["scors*"]                         # beside a weekday or month: the one before
+next = ["prossim*"]
+ago = ["{n} {span} fa"]                   # {n} a number or number word, {span} from `spans`
+[dates.spans]
+"giorn*" = "d"                            # d, w, m, y
+[dates.relative]
+ieri = "-1d"                              # offset; 0d = today; "autumn", "spring", ... = the last one over
 """
 
 import re
