@@ -20,6 +20,7 @@ from processors.stories.policy import Rules, decide
 from processors.stories.stage import REASONS
 from tumen.ids import mention_id
 from tumen.messages import (
+    QUIET,
     Actor,
     Alert,
     Article,
@@ -355,6 +356,7 @@ def test_a_passing_remark_is_kept_quietly_until_somebody_makes_it_news() -> None
     desk = Desk().take(quiet)
     assert desk.changes == []
     assert desk.home(quiet)
+    assert next(why.cue for why in desk.stories[0].why if why.rule == QUIET).endswith("0.70 of 0.90")
     desk.take(visit("courier", "A report of its own.", score=0.6))
     assert desk.changes == ["new"]
     assert desk.alerts[0].source == "https://courier.example/feed"
@@ -482,6 +484,9 @@ def test_minor_changes_wait_when_a_story_has_spoken_enough() -> None:
     ]
     desk = Desk(a_day=2, origins=()).take(*numbers)
     assert desk.changes == ["new", "quantity", "quantity"]
+    silent = [[why.cue for why in story.why if why.rule == QUIET] for story in desk.stories]
+    assert silent[:3] == [[], [], []]  # a story that speaks gives no reason for silence
+    assert "2 changes of its story were told within 24 hours: quantity waits" in silent[3][0]
     later = claim("late", "Seoul counts the shells again.", SHELLS, seen_at=NOW + timedelta(hours=30))
     desk.take(later)
     assert desk.changes == ["new", "quantity", "quantity", "quantity"]

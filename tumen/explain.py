@@ -46,8 +46,8 @@ class Held:
 
     `wanted`: ids of the articles that were asked for, whether or not more than a story's line is kept of them.
     `dropped`: (stage, item id) -> how it ended there, as it was seen.  `dead`: the same for dead letters.  `waiting`: (stage, item id) ->
-    how many records that stage has still to read; on several partitions
-    this one may not be among them.  `judged_at`: alert id -> when the channels were asked.
+    how many records that stage has still to read (of all partitions, so this one need not be among them where there are several).
+    `judged_at`: alert id -> when the channels were asked.
     """
 
     wanted: set[str] = field(default_factory=set)
