@@ -155,6 +155,32 @@ def test_html_facts_come_from_json_ld() -> None:
     assert article.text == "\n".join(BODY)
 
 
+def with_body(shown: str, stated: str) -> str:
+    ld = json.dumps({"@type": "NewsArticle", "headline": "Visita lampo", "articleBody": stated})
+    return f'<html><head><title>Visita lampo</title><script type="application/ld+json">{ld}</script></head><body>{shown}</body></html>'
+
+
+def test_a_page_that_a_script_fills_is_read_from_its_article_body() -> None:
+    stated = "\n".join([*BODY, *(f"Alla tappa numero {n} i delegati hanno ripetuto le stesse domande." for n in range(6))])
+    for shown in ("<div id='root'></div>", f"<article><h1>Visita lampo</h1><p>{BODY[0]}</p></article>"):
+        article = cleaned(with_body(shown, stated), "html")
+        assert article.text == stated
+        assert "json_ld" in {why.rule for why in article.why}
+
+
+def test_an_article_body_that_is_about_something_else_is_not_believed() -> None:
+    shown = "".join(f"<p>{line}</p>" for line in BODY)
+    other = "Un altro articolo, di cui questa pagina non mostra nemmeno una riga, parla di vini e di vendemmie. " * 40
+    article = cleaned(with_body(f"<article><h1>Visita lampo</h1>{shown}</article>", other), "html")
+    assert article.text == "\n".join(BODY)
+
+
+def test_the_whole_article_in_one_element_more_is_not_taken_twice() -> None:
+    told = [f"{line} Lo ha riferito il corrispondente numero {n}, che era presente." for n in range(4) for line in BODY]
+    twice = page(*told).replace("</article>", f"<div>{' '.join(told)}</div></article>")
+    assert cleaned(twice, "html").text == "\n".join(told)
+
+
 def test_broken_json_ld_is_passed_over() -> None:
     article = cleaned(page(*BODY, head='<script type="application/ld+json">{"@type": "NewsArticle", "headline": </script>'), "html")
     assert article.text == "\n".join(BODY)

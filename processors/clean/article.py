@@ -13,7 +13,7 @@ from processors.clean.hints import Hints
 from processors.clean.html import MAX_CHARS, PageFacts, page_facts, parse, plain, sends_elsewhere, without_tags
 from processors.clean.lines import Reading, read_lines, split_lines
 from processors.clean.meta import Agencies
-from processors.clean.page import read_page
+from processors.clean.page import read_page, stated_text
 from processors.clean.sites import ALARMS, NOTHING_KNOWN, SiteMemory, without_furniture
 from tumen.messages import Article, Item, Why
 from tumen.stage import Drop
@@ -198,7 +198,9 @@ def _from_html(body: str, item: Item, means: Means, memory: SiteMemory) -> _Foun
     reading = read_page(means.hints.within(item.site, tree), facts, item.title)
     own = means.hints.without_lines(item.site, without_furniture(reading, memory))
     text, rule = own.text, "blocks"
-    if not text and (alone := trafilatura.extract(tree, include_comments=False)):
+    if stated := stated_text(own, facts):
+        text, rule = "\n".join(stated), "json_ld"
+    elif not text and (alone := trafilatura.extract(tree, include_comments=False)):
         text, rule = "\n".join(line for line in split_lines(alone) if key_of(line) != key_of(reading.title)), "trafilatura"
     wall = _wall(body, text, reading)
     if wall is not None:

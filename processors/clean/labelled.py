@@ -81,8 +81,11 @@ def in_gold(lines: Sequence[str], gold: str) -> list[bool]:
     found = []
     for line in lines:
         own = letters(line)
-        inside = own in paragraphs or (len(own) >= LEAST and own in whole)
-        found.append(bool(own) and (inside or sum(len(piece) for piece in pieces if piece in own) > 0.5 * len(own) >= LEAST / 2))
+        if own in paragraphs or (LEAST <= len(own) <= len(whole) and own in whole):
+            found.append(bool(own))
+        else:
+            told = sum(len(piece) for piece in pieces if piece in own) if len(own) <= len(whole) else 0
+            found.append(len(own) >= LEAST and told > 0.5 * len(own))
     return found
 
 

@@ -14,12 +14,15 @@ from lxml.html import HtmlElement
 from processors.clean.blocks import VOTES, blocks, describe_blocks
 from processors.clean.features import Page, describe, key_of, letters
 from processors.clean.furniture import furniture
-from processors.clean.html import PageFacts
+from processors.clean.html import PageFacts, plain
 from processors.clean.lines import Reading, given_title, split_lines, without_copies
 from processors.clean.model import LineModel, block_model
 
 KEEP = 0.5  # probability from which a block is taken
 SHORT = 6  # letters up to which a block stands in any text by chance
+WHOLE, PIECE = 1500, 60  # characters of a block that may hold the whole article, and of a paragraph to be looked for in it
+STATED_LEAST = 500  # characters from which an articleBody may stand for the page,
+SHOWN, AGREED = 0.4, 0.8  # ... which shows at most so much of it, while so much of what it shows is in it
 BODY_LEAST = 200  # characters from which an articleBody is the article rather than a summary of it
 
 
@@ -35,8 +38,36 @@ def read_page(tree: HtmlElement, facts: PageFacts, title: str | None = None, mod
     at = given_title(title, page) if title else None
     titles = {key_of(title)} | ({page.keys[at]} if at is not None else set())
     kept = [number for number in range(len(lines)) if likely[number] >= KEEP and page.keys[number] not in titles]
-    kept = without_copies(kept, at, page, rules)
+    kept = _without_wholes(without_copies(kept, at, page, rules), lines, rules)
     return Reading(lines, page, title, at, tuple(kept), tuple(likely.tolist()), rules)
+
+
+def stated_text(reading: Reading, facts: PageFacts) -> tuple[str, ...]:
+    """The paragraphs of the page's articleBody where the page itself shows little or nothing of it, and nothing else; () if it shows it.
+
+    Such pages are filled in by a script, or show their beginning only.
+    """
+    body = plain(facts.body)
+    if len(body) < STATED_LEAST or len(reading.text) > SHOWN * len(body):
+        return ()
+    stated = letters("".join(paragraphs := split_lines(body)))
+    shown = [letters(reading.lines[number]) for number in reading.kept]
+    if sum(len(line) for line in shown if line in stated) < AGREED * sum(map(len, shown)):
+        return ()
+    return tuple(line for line in paragraphs if key_of(line) != key_of(reading.title))
+
+
+def _without_wholes(kept: Sequence[int], lines: Sequence[str], rules: dict[int, str]) -> list[int]:
+    """Some pages hold the whole article once more in one element (to be read aloud, to be indexed): its paragraphs say it better."""
+    long = [number for number in kept if len(lines[number]) >= WHOLE]
+    if not long:
+        return list(kept)
+    pieces = [letters(lines[number]) for number in kept if PIECE <= len(lines[number]) < WHOLE]
+    for number in long:
+        whole = letters(lines[number])
+        if sum(len(piece) for piece in pieces if piece in whole) > 0.5 * len(whole):
+            rules[number] = "whole"
+    return [number for number in kept if number not in rules or number not in long]
 
 
 def describe_page(tree: HtmlElement, facts: PageFacts) -> tuple[tuple[str, ...], Page]:
@@ -54,8 +85,8 @@ def describe_page(tree: HtmlElement, facts: PageFacts) -> tuple[tuple[str, ...],
 
 def _votes(lines: Sequence[str], main: str, body: str) -> npt.NDArray[np.float32]:
     """A column each: trafilatura takes the block; the page's articleBody holds it; the page has none."""
-    taken = letters(main)
-    stated = letters(body) if len(body) >= BODY_LEAST else ""
+    taken = letters("".join(split_lines(main)))
+    stated = letters("".join(split_lines(plain(body)))) if len(body) >= BODY_LEAST else ""
     votes = np.zeros((len(lines), len(VOTES)), dtype=np.float32)
     for number, line in enumerate(lines):
         own = letters(line)
