@@ -20,7 +20,7 @@ help:
 	@echo "make torture   the long fault rounds"
 	@echo "make bench     speed, as ratios against a yardstick of the same run"
 	@echo "make eval      accuracy on the labelled sets, where they are"
-	@echo "make setup     only the environment; EXTRAS=ru,fr adds language tools"
+	@echo "make setup     only the environment; EXTRAS=fr,en adds language tools"
 	@echo "make golden    golden files anew: review the diff"
 	@echo "make lock      new locks from pyproject.toml"
 
@@ -78,6 +78,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: $(VENV)/.dev
 	$(LOCK) pyproject.toml --group build --output-file requirements/base.lock
 	$(LOCK) --group dev --constraint requirements/base.lock --output-file requirements/dev.lock
+	$(foreach one,fr en,$(LOCK) --no-deps requirements/$(one).in --output-file requirements/$(one).lock &&) true
 
 golden: $(VENV)/.dev
 	TUMEN_WRITE_GOLDEN=1 $(BIN)/pytest -m "not torture" tests

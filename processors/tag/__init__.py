@@ -7,6 +7,7 @@ models over classes of cues (`model`), so that a language is added with data alo
 from collections.abc import Iterable, Sequence
 from datetime import date
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
 from processors.tag.chronology import Meeting, load_chronology, written_on
@@ -17,7 +18,10 @@ from tumen.messages import Tagged, Translated, Why
 from tumen.settings import ROOT
 from tumen.stage import Emit, Kit, Out, Stage, StageSpec
 from tumen.state import State
+from tumen.text.people import load_namers
 from tumen.topics import TAGGED, TRANSLATED
+
+log = structlog.get_logger(__name__)
 
 SPEC = StageSpec(reads=(TRANSLATED,), writes=(TAGGED,))
 
@@ -32,7 +36,10 @@ class Config(BaseModel):
 
 def build(config: Config, kit: Kit) -> Stage[Translated]:
     """The stage.  An article in a language without a cue file is passed on without mentions, and says so."""
-    reader = Reader(kit.watch, kit.languages)
+    namers = load_namers(kit.settings.spacy, kit.languages)
+    for language, line in namers.missing.items():
+        log.warning("no trained pipeline", language=language, what=line)
+    reader = Reader(kit.watch, kit.languages, namers.ready)
     known = load_chronology(ROOT / "watches" / kit.settings.watch, kit.watch)
 
     def process(message: Translated, state: State) -> Iterable[Out]:  # noqa: ARG001 - this stage remembers nothing

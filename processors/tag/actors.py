@@ -4,6 +4,7 @@ An office stands for who held it when the article appeared (Belousov in November
 """
 
 import re
+from typing import Literal
 
 from processors.tag.lexicon import fold
 from processors.tag.reading import Reading, Sent
@@ -14,6 +15,13 @@ MOST = 8
 _CAPITAL = r"[A-ZÀ-ÖØ-ÞŚŁŻŹĆА-ЯЁЄІЇҐ]"
 _NAME = re.compile(rf"{_CAPITAL}[\w'’-]+(?:\s+{_CAPITAL}[\w'’.-]*){{1,2}}")
 _BESIDE = 3  # characters between an office and the name of its holder
+_BREAK = re.compile(r"[,;:.()«»“”\"—–]")
+_ROLE = re.compile(
+    r"(?i)\b(?:(?:vice[- ]?)?minist|(?:vice[- ]?)?pr[eé]sident|premier|gouverneur|governor|ambassad|envoy|[eé]missaire|spokes|porte-parole"
+    r"|deputy|d[eé]put[eé]|senator|s[eé]nateur|g[eé]n[eé]ral\b|marshal|mar[eé]chal|colonel|commander|commandant|chair|chef|chief|head"
+    r"|direct(?:or|eur|rice)|secr[eé]ta|diploma|official|responsable|counsel|conseill|advis)"
+)
+_TITLE_WORDS = 10  # a longer stretch beside a name is a clause, not a title
 
 
 def actors_of(reading: Reading, index: int, watch: Watch, span: tuple[int, int] | None = None) -> list[Actor]:
@@ -25,6 +33,8 @@ def actors_of(reading: Reading, index: int, watch: Watch, span: tuple[int, int] 
             continue
         for actor in _actors(sent, hit, reading.published, watch):
             found.setdefault(actor.name, actor)
+    for actor in _unknown(reading, index, span):
+        found.setdefault(actor.name, actor)
     order = {"person": 0, "organisation": 1, "state": 2, "place": 3}
     return sorted(found.values(), key=lambda actor: order[actor.kind])[:MOST]
 
@@ -58,6 +68,36 @@ def _named_beside(sent: Sent, hit: Hit) -> Actor | None:
     match = _NAME.match(sent.text, hit.end + len(sent.text[hit.end :]) - len(sent.text[hit.end :].lstrip(" ,")))
     if match and not any(h.start < match.end() and match.start() < h.end for h in sent.hits):
         return Actor(name=match.group(), side=hit.entity.side, kind="person")
+    return None
+
+
+def _unknown(reading: Reading, index: int, span: tuple[int, int] | None) -> list[Actor]:
+    """Officials the watch does not know, where a trained pipeline sees a name and a side's title stands beside it."""
+    sent = reading.sents[index]
+    found = []
+    for start, end in reading.people(index):
+        if (span is not None and not (span[0] <= start < span[1])) or any(h.start < end and start < h.end for h in sent.hits):
+            continue
+        name = sent.text[start:end]
+        side = _side_beside(sent, start, end)
+        if side is not None and _NAME.match(name):
+            found.append(Actor(name=name, side=side, kind="person"))
+    return found
+
+
+def _side_beside(sent: Sent, start: int, end: int) -> Literal["russia", "dprk"] | None:
+    """The one side in the title before a name ("Russian resources minister X") or in apposition after it ("X, Russia's minister")."""
+    before = _BREAK.split(sent.text[:start].rstrip(" ,"))[-1]
+    last = len(sent.text[:start].rstrip(" ,"))
+    spans = [(last - len(before), last)]
+    if sent.text[end : end + 1] == ",":
+        spans.append((end + 1, end + 1 + len(_BREAK.split(sent.text[end + 1 :])[0])))
+    for left, right in spans:
+        words = sent.text[left:right]
+        role = _ROLE.search(words)
+        sides = {h.entity.side for h in sent.hits if left <= h.start and h.end <= right and h.kind in ("demonym", "name", "office")}
+        if role and len(words.split()) <= _TITLE_WORDS and len(sides) == 1:
+            return sides.pop()
     return None
 
 

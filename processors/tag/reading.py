@@ -4,7 +4,7 @@ Everything after this works on a `Reading`; offsets in a `Sent` are relative to 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from processors.tag.lexicon import Cue, Lexicon, fold, lexicon_of
 from tumen.messages import EventType, Place
 from tumen.text.dates import DateHit, find_dates
 from tumen.text.numbers import Number, find_numbers
+from tumen.text.people import Namer
 from tumen.text.sentences import sentences
 from tumen.watch import Hit, Watch
 
@@ -95,9 +96,11 @@ class Reading:
     language: str
     published: str | None
     sents: list[Sent]
+    namer: Namer | None = None
     _shares: dict[str, float] = field(default_factory=dict)
     _dates: dict[int, list[DateHit]] = field(default_factory=dict)
     _numbers: dict[int, list[Number]] = field(default_factory=dict)
+    _people: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
     @property
     def title(self) -> Sent | None:
@@ -127,6 +130,14 @@ class Reading:
             self._dates[index] = find_dates(sent.folded, self.language, sent.text)
         return self._dates[index]
 
+    def people(self, index: int) -> list[tuple[int, int]]:
+        """Where a trained pipeline sees people named in one sentence; nobody without a pipeline."""
+        if self.namer is None:
+            return []
+        if index not in self._people:
+            self._people[index] = self.namer(self.sents[index].text)
+        return self._people[index]
+
     def numbers(self, index: int) -> list[Number]:
         """The quantities of one sentence, those of its dates left out."""
         if index not in self._numbers:
@@ -139,8 +150,9 @@ class Reading:
 class Reader:
     """Reads articles in the languages that the watch has cues for."""
 
-    def __init__(self, watch: Watch, languages: Iterable[str]) -> None:
+    def __init__(self, watch: Watch, languages: Iterable[str], namers: Mapping[str, Namer] | None = None) -> None:
         self.watch = watch
+        self._namers = namers or {}
         self._languages = tuple(code for code in languages if code in watch.cues)
         self._lexicons: dict[str, Lexicon] = {}
 
@@ -155,7 +167,7 @@ class Reader:
         sents = list(self._sents("title", title, [(0, len(title))] if title.strip() else [], lexicon, language))
         spans = sentences(text, language)[:MAX_SENTENCES]
         sents.extend(self._sents("text", text, spans, lexicon, language))
-        return Reading(language, published, sents)
+        return Reading(language, published, sents, self._namers.get(language))
 
     def _sents(self, place: Place, text: str, spans: Sequence[tuple[int, int]], lexicon: Lexicon, language: str) -> Iterable[Sent]:
         """Names and cues are looked for once in the whole text, then dealt out to the sentences they lie in."""

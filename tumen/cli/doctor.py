@@ -15,6 +15,7 @@ from tumen.errors import ConfigError, Refused, Unavailable
 from tumen.pipeline import Topology, load_topology
 from tumen.settings import Settings
 from tumen.stage import Finding
+from tumen.text.people import load_namers
 
 _WAL_RESET_FIXED = (3, 51, 3)
 
@@ -31,6 +32,7 @@ def command(settings_file: Path | None, as_json: bool) -> int:
         findings.extend(Finding("settings", "broken", line) for line in error.findings)
     else:
         findings.append(Finding("settings", "ok", f"languages {', '.join(settings.languages)}; {len(settings.feeds)} feeds"))
+        findings.extend(_pipelines(settings))
         findings.extend(_parts(settings))
     if as_json:
         click.echo(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, indent=1))
@@ -55,6 +57,13 @@ def _machine() -> list[Finding]:
         Finding("SQLite", "ok" if sound else "broken", f"{sqlite} (apsw's own); the WAL-reset bug is fixed from 3.51.3 on"),
         *(Finding(name, "ok", importlib.metadata.version(name)) for name in ("spacy", "feedparser", "trafilatura", "pydantic")),
     ]
+
+
+def _pipelines(settings: Settings) -> list[Finding]:
+    """The trained spaCy pipelines that the settings name; none is needed."""
+    namers = load_namers(settings.spacy, settings.languages)
+    ready = [Finding(f"spaCy {language}", "ok", f"{settings.spacy[language]} names people") for language in namers.ready]
+    return [*ready, *(Finding(f"spaCy {language}", "missing", line) for language, line in namers.missing.items())]
 
 
 def _parts(settings: Settings) -> list[Finding]:
