@@ -17,7 +17,7 @@ Matrix = npt.NDArray[np.float32]
 Vector = npt.NDArray[np.float32]
 
 EVENTS = tuple(EventType)
-KINDS = tuple(CLASSES)
+KINDS = tuple(kind for kind in CLASSES if kind not in ("occasion", "after"))  # rules read these (`mentions`), not the models
 THIRDS = ("united-states", "south-korea", "ukraine", "china", "japan")
 NAMES = (
     "russia:solid", "dprk:solid", "russia:stand", "dprk:stand", "russia:weak", "dprk:weak", "russia:agency", "dprk:agency", "pair", "third",

@@ -15,11 +15,13 @@ from tumen.ids import mention_id
 from tumen.messages import Actor, EventType, Evidence, Mention, Quantity, Role, Stance, Translation, When, Why
 from tumen.text.dates import DateHit, parse_partial, resolve
 from tumen.text.numbers import Number
+from tumen.text.words import UNSPACED
 from tumen.watch import Watch
 
 SENTENCE = 0.5  # least probability of a sentence that is a mention
 EVENT = 0.45  # least probability of a further event in it
 MEETING = 0.3  # ... of a visit, where people of both sides are named
+OCCASION = 60  # characters between "anniversary of" and what is remembered; a third of it in scripts without spaces
 RELEVANT = 0.4  # least score of a relevant article
 FRESH = 21  # days: what happened longer before the publication is recalled, not news
 
@@ -58,7 +60,7 @@ def judge(reading: Reading, article: str, model: TagModel, watch: Watch, transla
     why = Why(stage="tag", rule="relevant" if relevant else "irrelevant", cue=_told(reading.sents[top], score))
     if not relevant:
         return Verdict((), False, score, (why,))
-    events = model.events(reading)
+    events = _without_occasions(reading, model.events(reading))
     chosen = [i for i in range(len(reading.sents)) if relevance[i] >= SENTENCE] or [top]
     claims = [claim for i in chosen for claim in _claims(reading, i, relevance, events, model)]
     main = _main(reading, claims, watch)
@@ -81,6 +83,33 @@ def _claims(reading: Reading, index: int, relevance: Vector, events: Matrix, mod
         probability = float(relevance[index] * events[index][number])
         claims.append(Claim(index, event, probability, stance, direction, role_of(reading, index, event, when), when))  # type: ignore[arg-type]
     return claims
+
+
+def _without_occasions(reading: Reading, events: Matrix) -> Matrix:
+    """The event probabilities where a treaty that is only remembered hands its share to diplomacy, there and where that is gone on with."""
+    treaty, diplomacy = EVENTS.index(EventType.TREATY), EVENTS.index(EventType.DIPLOMACY)
+    shifted, before = events.copy(), False
+    for index, sent in enumerate(reading.sents):
+        before = _only_occasion(reading, index, "treaty") or (before and not any(sent.strong))
+        if before:
+            shifted[index][diplomacy] = max(events[index][diplomacy], events[index][treaty])
+            shifted[index][treaty] = 0.0
+    return shifted
+
+
+def _only_occasion(reading: Reading, index: int, event: str) -> bool:
+    """Whether the event is named only as what another is held for: "a message for the anniversary of the treaty"."""
+    sent = reading.sents[index]
+    marks = [cue for cue in sent.cues if cue.kind == f"strong:{event}"]
+    occasions = [cue for cue in sent.cues if cue.kind == "occasion"]
+    reach = OCCASION if reading.language not in UNSPACED else OCCASION // 3
+    behind = reading.language in ("ko", "ja", "zh")  # the occasion stands after what is remembered
+
+    def belongs(mark: Cue, occasion: Cue) -> bool:
+        gap = mark.start - occasion.end if not behind else occasion.start - mark.end
+        return 0 <= gap <= reach or 0 <= occasion.start - mark.end <= 2
+
+    return bool(marks) and all(any(belongs(mark, occasion) for occasion in occasions) for mark in marks)
 
 
 def _stance(reading: Reading, index: int, stance: str) -> str:
@@ -119,12 +148,20 @@ def role_of(reading: Reading, index: int, event: str, when: When | None) -> Role
     if age is not None:
         return "background" if age > FRESH else "news"
     lead = 1 if reading.title is not None else 0
+    if index > lead and _dates_another(sent, event):
+        return "background"
     start, end = clause_of(sent, event)
     recalled = [cue for cue in sent.cues if cue.kind == "background" and start <= cue.start < end]
     dated = [cue for cue in recalled if any(d.start < cue.end and cue.start < d.end for d in reading.dates(index))]
     if index <= lead and not dated:
         return "news"
     return "background" if recalled else "news"
+
+
+def _dates_another(sent: Sent, event: str) -> bool:
+    """Whether the event's first words follow "a day after": it is there to say when something else was."""
+    first = next((cue.start for cue in sent.cues if cue.kind == f"strong:{event}"), None)
+    return first is not None and any(cue.kind == "after" and 0 <= first - cue.end <= OCCASION for cue in sent.cues)
 
 
 def _age(date: str | None, published: str | None) -> float | None:

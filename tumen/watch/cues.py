@@ -75,6 +75,8 @@ CLASSES: Mapping[str, str] = {
     "history": "before 1991: Soviet, Korean War, armistice",
     "domestic": "home affairs of one side: floods, party congress, elections",
     "war": "the war in Ukraine by itself: strikes, front, drones over cities",
+    "occasion": "what an event is held for, not what it is: on the anniversary of",
+    "after": "dates an event by an earlier one, which is recalled: a day after, in the wake of",
     "diplomacy_else": "relations of one side with a third: summit with Trump, inter-Korean, Beijing",
 }
 
