@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from processors.clean.article import Means, clean_item
+from processors.clean.article import REASONS, Means, clean_item
 from processors.clean.meta import Agencies, byline_around, clamped, date_from_url, date_in_lead, dates_in
 from tumen.messages import Article, Item
 from tumen.stage import Drop
@@ -421,6 +423,7 @@ def test_a_long_text_is_cut_and_says_so() -> None:
 # --- the seeds, with other furniture around them -----------------------------------------------------------------------------------
 
 SURROUNDINGS = {
+    "none": ([], []),
     "it": (
         ["Vai al contenuto", "Menu", "Cerca", "Accedi", "Condividi", "Pubblicità"],
         ["Leggi anche", "Commenti", "Tutti i diritti riservati"],
@@ -451,3 +454,53 @@ def test_seeds_in_other_surroundings(shared: Path, name: str, blank: str, around
     before, after = SURROUNDINGS[around]
     article = cleaned(blank.join([*before, *kept, *after]))
     assert [article.title, *article.text.split("\n")] == kept
+
+
+# --- anything at all -------------------------------------------------------------------------------------------------------------
+
+SCRAPS = (
+    "<p>",
+    "</p>",
+    "<div class='related'>",
+    "</div>",
+    "<li>",
+    "<!--",
+    "-->",
+    "<br>",
+    "&amp;",
+    "&#0;",
+    "&#xD800;",
+    "\u2028",
+    "\ufeff",
+    "\n",
+    " ",
+)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(
+    pieces=st.lists(st.one_of(st.sampled_from(SCRAPS), st.sampled_from(BODY), st.text(max_size=40)), max_size=40),
+    body_type=st.sampled_from(["text", "html", "fragment"]),
+    title=st.one_of(st.none(), st.text(max_size=60)),
+)
+def test_anything_gives_an_article_or_a_reason(
+    pieces: list[str], body_type: Literal["text", "html", "fragment"], title: str | None
+) -> None:
+    body = "".join(pieces).encode("utf-8", "replace").decode("utf-8")
+    result = clean_item(item(body, body_type, title=title), MEANS).result
+    if isinstance(result, Drop):
+        assert result.reason in REASONS
+    else:
+        assert result.title or result.text
+        assert result.lead == result.text.split("\n", 1)[0]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_a_text_keeps_its_own_lines_in_their_order(data: st.DataObject) -> None:
+    lines = (GOLDEN / "harbour.it.txt").read_text(encoding="utf-8").splitlines()
+    some = data.draw(st.lists(st.sampled_from(lines), min_size=1, max_size=40))
+    result = clean_item(item("\n".join(some)), MEANS).result
+    if isinstance(result, Article) and result.text and "title_from_text" not in result.flags:
+        rest = iter(" ".join(line.split()) for line in some)
+        assert all(line in rest for line in result.text.split("\n"))

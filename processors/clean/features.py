@@ -3,6 +3,7 @@
 `describe` is the only place where a line becomes numbers, in training and in use.  Nothing here knows a publisher.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -109,8 +110,8 @@ def _own(line: str, words: list[str], wide: int, cues: Cues) -> list[float]:
     terminal = end in _TERMINAL
     first = line.lstrip(_STRIP + _QUOTES)[:1]
     return [
-        float(np.log1p(mass)) / 6.0,
-        float(np.log1p(count + wide / 2)) / 4.0,
+        math.log1p(mass) / 6.0,
+        math.log1p(count + wide / 2) / 4.0,
         terminal and not ellipsis,
         end == ":" or end == "：",
         bool(_BULLET.match(line)),
@@ -144,7 +145,7 @@ def _own(line: str, words: list[str], wide: int, cues: Cues) -> list[float]:
         not terminal and bool(_CREDITED.search(line[-TAIL_LIMIT:])),
         0.0,
         *cues.covered,
-        *(float(kind in cues.opening) for kind in KINDS),
+        *cues.opens,
     ]
 
 
@@ -158,7 +159,8 @@ def describe(lines: list[str], furniture: Furniture) -> Page:
     folds = [line[:CUE_LIMIT].casefold().replace("’", "'") for line in lines]
     words = [_WORD.findall(fold) for fold in folds]
     cues = tuple(furniture.cues(fold) if len(fold) < CUE_LIMIT else NOTHING for fold in folds)
-    wide = [len(_WIDE.findall(line)) if not line.isascii() else 0 for line in lines]
+    unspaced = _WIDE.search("".join(lines)) is not None
+    wide = [len(_WIDE.findall(line)) if unspaced and not line.isascii() else 0 for line in lines]
     own = np.array([_own(*row) for row in zip(lines, words, wide, cues, strict=True)], dtype=np.float32)
     prose = own[:, _AT["prose"]] > 0
     main = _languages(own, prose, words, furniture)

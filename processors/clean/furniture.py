@@ -17,14 +17,18 @@ KINDS = ("nav", "share", "count", "newsletter", "comment", "related", "copyright
 
 @dataclass(frozen=True)
 class Cues:
-    """Which kinds of furniture a line names: `covered` is the share of its characters that each kind's cues cover (0..1)."""
+    """Which kinds of furniture a line names: `covered` is the share of its characters that each kind's cues cover (0..1).
+
+    `opening` are the kinds it begins with, `opens` the same as a column a kind.
+    """
 
     covered: tuple[float, ...]
     total: float
     opening: frozenset[str]
+    opens: tuple[float, ...]
 
 
-NOTHING = Cues((0.0,) * len(KINDS), 0.0, frozenset())
+NOTHING = Cues((0.0,) * len(KINDS), 0.0, frozenset(), (0.0,) * len(KINDS))
 
 
 class Furniture:
@@ -75,7 +79,7 @@ class Furniture:
                 covered[number] += share
                 if start <= first:
                     opening.add(KINDS[number])
-        return Cues(tuple(covered), min(total, 1.0), frozenset(opening))
+        return Cues(tuple(covered), min(total, 1.0), frozenset(opening), tuple([float(kind in opening) for kind in KINDS]))
 
     def refuses(self, text: str) -> bool:
         """Whether a short text says that there is nothing to read: an error, a gate, a browser that is not wanted."""

@@ -25,10 +25,10 @@ TITLE_LEAST = 0.0  # score from which a line is taken for the title
 TITLE_WEAK = -1.5  # ... where the text itself begins with running text
 TITLE_MASS = 8  # a shorter line is none
 TITLE_LIMIT = 300  # a longer line is no title
+WRAP_LIMIT = 110  # characters that no line of a wrapped text exceeds
 FEW = 3  # so few lines were chosen by whoever wrote them down: only plain furniture goes
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u2060\ufeff\ufffd]")
-_BREAK = re.compile(r"\r\n?|[\n\x85\u2028\u2029]")
 _AT = {name: number for number, name in enumerate(OWN)}
 _OWNED = re.compile(r"\S\s?(?:©|\(c\))\s?[^.!?]{2,50}$")  # "a harbour at night © name"
 _FORMS = ("comment", "newsletter", "share", "copyright")
@@ -59,17 +59,19 @@ class Reading:
 def split_lines(text: str) -> tuple[str, ...]:
     """The lines that hold something, NFC, without control characters, spaces joined; paragraphs that were wrapped are whole again."""
     plain = _CONTROL.sub("", text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text))
-    raw = [" ".join(line.split()) for line in _BREAK.split(plain)]
+    raw = [" ".join(line.split()) for line in plain.splitlines()]
     return tuple(line for line in (_unwrapped(raw) if _is_wrapped(raw) else raw) if line)
 
 
 def _is_wrapped(raw: Sequence[str]) -> bool:
     """Whether lines end at a column, not at a paragraph's end: most lines that another follows directly stop within a sentence."""
+    if max(map(len, raw), default=0) > WRAP_LIMIT:
+        return False
     inner = [(a, b) for a, b in pairwise(raw) if a and b]
     if len(inner) < 4:
         return False
     broken = sum(1 for a, b in inner if 45 <= len(a) <= 100 and a[-1] not in '.!?:;…»”"' and b[0].islower())
-    return broken > 0.4 * len(inner) and max(map(len, raw)) <= 110
+    return broken > 0.4 * len(inner)
 
 
 def _unwrapped(raw: Sequence[str]) -> list[str]:
