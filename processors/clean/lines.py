@@ -171,9 +171,16 @@ def without_copies(kept: Sequence[int], at: int | None, page: Page, rules: dict[
 def given_title(title: str, page: Page) -> int | None:
     """The line that is the given title, perhaps without the site's name behind it; a copy in a list (of breadcrumbs) is second best."""
     wanted = key_of(title)
-    best = [n for n, key in enumerate(page.keys) if key and wanted.startswith(key) and len(key) >= 0.6 * len(wanted)]
+    best = [n for n, key in enumerate(page.keys) if len(key) >= TITLE_MASS and wanted.startswith(key) and _is_most(key, wanted)]
+    best = best or [n for n, key in enumerate(page.keys) if key == wanted]
     clean = [n for n in best if not page.matrix[n, _AT["bullet"]] and not page.matrix[n, _AT["numbered"]]]
     return next(iter(clean or best), None)
+
+
+def _is_most(key: str, wanted: str) -> bool:
+    """Whether what follows the line in the title is nothing, little, or set off from it: " | Site", " - Site"."""
+    rest = wanted[len(key) :].lstrip()
+    return len(key) >= 0.6 * len(wanted) or rest[:1] in tuple("|-–—•·›»")
 
 
 def _own_title(lines: Sequence[str], page: Page, likely: Vector, titled: Vector, kept: Sequence[int]) -> int | None:

@@ -37,6 +37,8 @@ def read_page(tree: HtmlElement, facts: PageFacts, title: str | None = None, mod
     rules: dict[int, str] = {}
     at = given_title(title, page) if title else None
     titles = {key_of(title)} | ({page.keys[at]} if at is not None else set())
+    if at is not None:
+        title = lines[at].removeprefix("* ")  # as the page shows it: without its site's name
     kept = [number for number in range(len(lines)) if likely[number] >= KEEP and page.keys[number] not in titles]
     kept = _without_wholes(without_copies(kept, at, page, rules), lines, rules)
     return Reading(lines, page, title, at, tuple(kept), tuple(likely.tolist()), rules)
