@@ -31,10 +31,10 @@ kafka:
 	@deploy/kafka/local.sh run
 
 test: lint types
-	$(BIN)/pytest -m "not torture" --numprocesses 3 --dist loadfile
+	$(BIN)/pytest -m "not torture" --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 torture: $(VENV)/.dev
-	$(BIN)/pytest -m torture --numprocesses 2 --dist loadfile
+	$(BIN)/pytest -m torture --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench

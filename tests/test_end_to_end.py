@@ -114,7 +114,7 @@ def test_the_sample_wire_gives_what_it_should(tmp_path: Path) -> None:
 
     It plays slowly enough for a claim to be read before what answers it.
     """
-    process = start(tmp_path, "--until-quiet", "--speed", "2", stdout=subprocess.PIPE)
+    process = start(tmp_path, "--until-quiet", "--speed", "1", stdout=subprocess.PIPE)
     _, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
     check_archive(tmp_path)

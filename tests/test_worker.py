@@ -310,6 +310,7 @@ def test_the_commands_of_the_page_run_the_wire_through_kafka_workers(
     assert not dead
 
 
+@pytest.mark.torture
 @pytest.mark.timeout(420)
 def test_killed_workers_on_kafka_lose_no_alert(tmp_path: Path, broker_of_ours: dict[str, str], start: Callable[..., Worker]) -> None:
     """SIGKILL, in the middle of the wire: those that take over find everything where it was; each alert is archived once."""
@@ -389,6 +390,7 @@ def test_no_broker_is_one_line(tmp_path: Path) -> None:
     assert doctor(tmp_path, nobody)["state"] == "broken"
 
 
+@pytest.mark.torture
 @pytest.mark.timeout(300)
 def test_a_broker_that_goes_and_comes_back_is_told(tmp_path: Path, own_broker: Broker, start: Callable[..., Worker]) -> None:
     environment = environment_of(own_broker.bootstrap)
@@ -403,6 +405,7 @@ def test_a_broker_that_goes_and_comes_back_is_told(tmp_path: Path, own_broker: B
     assert worker.end() < 30
 
 
+@pytest.mark.torture
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("moments", [0.0, 4.0])
 def test_with_a_frozen_broker_the_end_is_bounded(tmp_path: Path, own_broker: Broker, start: Callable[..., Worker], moments: float) -> None:

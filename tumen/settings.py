@@ -166,7 +166,7 @@ class Settings(BaseSettings):
 
     data: Path = Path("var")
     watch: str = "russia-dprk"
-    languages: tuple[str, ...] = ("it", "en", "ru")
+    languages: tuple[str, ...] = ("it", "en", "ru", "ko", "uk", "fr", "de", "es", "pl", "ja", "zh", "vi")
     spacy: dict[str, str] = Field(default_factory=dict, description="a trained pipeline per language, used when present")
     feeds: tuple[FeedSettings, ...] = ()
     files: tuple[Path, ...] = ()
