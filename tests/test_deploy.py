@@ -462,6 +462,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         # alerts of the wire that Prometheus has seen rise
         waited_for(lambda: float(value(there.query("sum(increase(tumen_alerts_total[10m]))")) or 0) >= 3, seconds=120)
         waited_for(lambda: there.query("sum(increase(tumen_alert_latency_seconds_count[10m])) > 0"), seconds=60)
+        waited_for(lambda: there.query(filled("sum(increase(tumen_stage_dropped_total[$__rate_interval])) > 0")), seconds=60)
         yield there
 
 

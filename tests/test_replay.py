@@ -32,10 +32,11 @@ BEGIN = datetime(2024, 9, 14, 12, 0, tzinfo=UTC)
 
 
 def tumen(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Without a translator: which of two languages is translated first is the machine's haste, and no replay can repeat that."""
     return subprocess.run(
         [sys.executable, "-m", "tumen", *arguments],
         cwd=ROOT,
-        env={**os.environ, "TUMEN_METRICS_PORT": "0", **environment},
+        env={**os.environ, "TUMEN_METRICS_PORT": "0", "TUMEN_TRANSLATION_ENGINE": "none", **environment},
         capture_output=True,
         text=True,
         timeout=240,
