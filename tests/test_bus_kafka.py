@@ -381,6 +381,19 @@ def test_a_plan_widens_retention_and_never_shrinks_or_moves(kafka_bootstrap: str
     assert "1 partitions, expected 4" in detail
 
 
+def test_what_falls_short_is_widened_and_the_rest_left_alone(kafka_bootstrap: str) -> None:
+    made = new_settings(kafka_bootstrap)
+    topic = Names(made.prefix).topic("t")
+
+    def configured(retention: int, most: int) -> str:
+        configs = {"retention.ms": str(retention), "max.message.bytes": str(most)}
+        return make_topics(made, [TopicSpec(topic, 1, configs)])[0].action
+
+    assert configured(5_000_000, 1_000_000) == "create"
+    assert configured(1_000_000, 2_000_000) == "alter"
+    assert configured(5_000_000, 2_000_000) == "ok", "the longer retention was kept"
+
+
 def test_how_many_may_share_a_nodes_work(kafka_bootstrap: str) -> None:
     made = new_settings(kafka_bootstrap, partitions=6)
     shares = {node.name: shares_of(node.spec, made) for node in load_topology().nodes}

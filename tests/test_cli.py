@@ -100,6 +100,22 @@ def test_a_wrong_setting_is_one_line_and_2(folder: Path) -> None:
     assert re.fullmatch(r"tumen: tumen\.toml: metrics\.port = 70000: .*\n", done.stderr)
 
 
+@pytest.mark.parametrize(
+    ("setting", "command", "says"),
+    [
+        ('languages = ["xx"]', "check", "languages = .*xx: expected among .*it"),
+        ("languages = []", "check", "languages = .*at least 1"),
+        ('data = "/proc/nowhere"', "run", "/proc/nowhere: this data folder cannot be made"),
+    ],
+)
+def test_what_cannot_be_run_is_one_line_and_2(folder: Path, setting: str, command: str, says: str) -> None:
+    (folder / "tumen.toml").write_text(setting + "\n", encoding="utf-8")
+    done = tumen(command, cwd=folder)
+    assert done.returncode == 2
+    assert re.search(says, done.stderr.splitlines()[-1])
+    assert "Traceback" not in done.stderr
+
+
 def test_an_unknown_watch_is_named(folder: Path) -> None:
     (folder / "tumen.toml").write_text('watch = "nowhere"\n', encoding="utf-8")
     done = tumen("check", cwd=folder)

@@ -78,6 +78,28 @@ def test_a_wrong_secret_is_not_quoted() -> None:
     assert "CANARY" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[slack]\nwebhok = "https://hooks.slack.com/services/CANARY"\n',
+        'slack = "https://hooks.slack.com/services/CANARY"\n',
+        'slack_webhook = "https://hooks.slack.com/services/CANARY"\n',
+        '[slak]\nwebhook = "https://hooks.slack.com/services/CANARY"\n',
+        'feeds = [{ webhook = "https://hooks.slack.com/services/CANARY" }]\n',
+    ],
+)
+def test_a_secret_under_a_misspelt_key_is_not_quoted(text: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load(text)
+    assert "CANARY" not in str(error.value)
+
+
+def test_a_list_in_the_environment_that_is_no_json_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUMEN_LANGUAGES", "it,en")
+    with pytest.raises(ConfigError, match=r"languages.*expected JSON"):
+        load_settings()
+
+
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00"])
 def test_an_unreadable_secret_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None) -> None:
     secret = tmp_path / "hook"

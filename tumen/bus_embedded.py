@@ -213,7 +213,12 @@ class EmbeddedBus:
     def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._path, self._clock = path, clock
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise Refused(
+                    f"{path.parent}: this data folder cannot be made ({error.strerror}); name another under data in tumen.toml"
+                ) from None
         self.shared_lock = threading.RLock()
         self.write_lock = threading.RLock()  # our own threads queue here, not in SQLite's busy handler, which sleeps and is not fair
         try:

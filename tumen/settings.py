@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError, TomlConfigSettingsSource
 
 from tumen.errors import ConfigError
 
@@ -166,7 +166,7 @@ class Settings(BaseSettings):
 
     data: Path = Path("var")
     watch: str = "russia-dprk"
-    languages: tuple[str, ...] = ("it", "en", "ru", "ko", "uk", "fr", "de", "es", "pl", "ja", "zh", "vi")
+    languages: tuple[str, ...] = Field(min_length=1, default=("it", "en", "ru", "ko", "uk", "fr", "de", "es", "pl", "ja", "zh", "vi"))
     spacy: dict[str, str] = Field(default_factory=dict, description="a trained pipeline per language, used when present")
     feeds: tuple[FeedSettings, ...] = ()
     files: tuple[Path, ...] = ()
@@ -228,6 +228,10 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
         settings = Located(**overrides)
     except ValidationError as error:
         raise ConfigError(*(_finding(str(file), e) for e in error.errors(include_url=False))) from None
+    except SettingsError as error:  # a list or table in the environment that is no JSON; the value may be a secret and is not quoted
+        raise ConfigError(f'environment: {error}: expected JSON, such as ["it", "en"]') from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file}: expected a text in UTF-8") from None
     except ValueError as error:  # tomllib's message has line and column
         raise ConfigError(f"{file}: {error}") from None
     located = {"data": base / settings.data, "files": tuple(base / f for f in settings.files)}
@@ -248,7 +252,16 @@ def _secrets_from_files(settings: Settings, base: Path) -> dict[str, Any]:
 
 def _finding(file: str, error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"])
-    secret = any(key == f"{table}.{name}" for table, name in SECRETS)
-    value = "(a secret)" if secret else repr(error.get("input"))[:80]
     expected = error["msg"].removeprefix("Value error, ")
-    return f"{file}: {key} = {value}: {expected}"
+    return f"{file}: {key} = {_shown(error)}: {expected}"
+
+
+def _shown(error: Any) -> str:
+    """The value of a finding where it can be no secret: a misspelt key may be meant for one, and a table may hold one."""
+    loc = tuple(str(part) for part in error["loc"])
+    value = error.get("input")
+    if loc[:2] in SECRETS or (len(loc) == 1 and loc[0] in {table for table, _ in SECRETS}):
+        return "(a secret)"
+    if (error["type"] == "extra_forbidden" and not isinstance(value, int | float)) or isinstance(value, dict | BaseModel):
+        return "(not shown)"
+    return repr(value)[:80]

@@ -1,7 +1,7 @@
 """Which topics there must be, compared with those that are, and made.  Nothing is ever deleted, shrunk, or given other partitions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType  # type: ignore[import-untyped]
@@ -38,11 +38,12 @@ class TopicSpec:
 
 @dataclass(frozen=True)
 class TopicChange:
-    """What there is to do about one topic.  `wrong` can only be mended by a person; `detail` says how."""
+    """What there is to do about one topic.  `wrong` can only be mended by a person; `detail` says how.  `differs`: what "alter" sets."""
 
     topic: str
     action: Action
     detail: str = ""
+    differs: Mapping[str, str] = field(default_factory=dict)
 
 
 def expected_topics(settings: KafkaSettings, names: Names, declared: Iterable[Declared]) -> list[TopicSpec]:
@@ -97,8 +98,9 @@ def make_topics(settings: KafkaSettings, expected: Sequence[TopicSpec]) -> list[
         }
         if new:
             admin.create_topics(new, wait_for_metadata=True)
+        # nothing but what falls short: what an operator has set more generously must stay as it is
         altered = [
-            ConfigResource(ConfigResourceType.TOPIC, topic.name, dict(topic.configs)) for topic in expected if todo[topic.name] == "alter"
+            ConfigResource(ConfigResourceType.TOPIC, change.topic, dict(change.differs)) for change in changes if change.action == "alter"
         ]
         if altered:
             admin.alter_configs(altered)
@@ -140,7 +142,7 @@ def _compare(topic: TopicSpec, found: Mapping[str, Any] | None, configs: Mapping
     if not differs:
         return TopicChange(topic.name, "ok")
     was = ", ".join(f"{name}={_value(configs.get(name))}" for name in differs)
-    return TopicChange(topic.name, "alter", f"{was} -> {_text(differs)}")
+    return TopicChange(topic.name, "alter", f"{was} -> {_text(differs)}", differs)
 
 
 def _value(config: Any) -> str:

@@ -40,7 +40,11 @@ def watch_of(settings: Settings) -> Watch:
     if not folder.is_dir():
         there = sorted(path.name for path in (ROOT / "watches").iterdir() if path.is_dir())
         raise ConfigError(f"watch = {settings.watch!r}: expected one of {', '.join(there)}")
-    return load_watch(folder)
+    watch = load_watch(folder)
+    unknown = [language for language in settings.languages if language not in watch.cues]
+    if unknown:
+        raise ConfigError(f"languages = {list(settings.languages)}: {', '.join(unknown)}: expected among {', '.join(sorted(watch.cues))}")
+    return watch
 
 
 def kit_of(
