@@ -75,6 +75,7 @@ def test_main_mentions(seeds: list[dict[str, Any]]) -> None:
     assert "Vladimir Putin" in names[4]
     assert mains[3]["stance"] == "planned"
     assert mains[0]["when"]["date"] == "2024-09-13"
+    assert mains[1]["when"]["date"] in ("2024-11-29", "2024-11-30")  # the talks, or the day on which they were reported
 
 
 def test_what_else_they_state(seeds: list[dict[str, Any]]) -> None:
@@ -141,6 +142,15 @@ def test_another_minister_is_another_story(shared: Path, tmp_path: Path) -> None
     assert {"Sergei Lavrov", "Kim Jong Un"} <= {actor["name"] for actor in main_of(other)["actors"]}
 
 
+def test_another_minister_in_the_same_words_is_no_copy(shared: Path, tmp_path: Path) -> None:
+    first, changed = shared / "seeds" / "seed_002.txt", tmp_path / "belousov.txt"
+    to_belousov = swap(("Sergei Shoigu", "Andrei Belousov"), ("Shoigu", "Belousov"))
+    changed.write_text(to_belousov(first.read_text(encoding="utf-8")), encoding="utf-8")
+    original, other = analyze([first, changed])
+    assert original["story"] != other["story"]
+    assert main_of(other)["when"]["date"] == "--09-14"
+
+
 def test_another_month_is_another_story(shared: Path, tmp_path: Path) -> None:
     first, second = shared / "seeds" / "seed_002.txt", tmp_path / "october.txt"
     second.write_text(MONTH(first.read_text(encoding="utf-8")), encoding="utf-8")
@@ -151,10 +161,13 @@ def test_another_month_is_another_story(shared: Path, tmp_path: Path) -> None:
 
 def test_another_city_is_told(shared: Path, tmp_path: Path) -> None:
     changed = tmp_path / "wonsan.txt"
-    changed.write_text(CITY((shared / "seeds" / "seed_002.txt").read_text(encoding="utf-8")), encoding="utf-8")
-    (result,) = analyze([changed])
+    first = shared / "seeds" / "seed_002.txt"
+    changed.write_text(CITY(first.read_text(encoding="utf-8")), encoding="utf-8")
+    original, result = analyze([first, changed])
     assert result["relevant"]
     assert main_of(result)["event"] == "visit"
+    assert (main_of(original)["place"], main_of(result)["place"]) == ("Pyongyang", "Wonsan")
+    assert original["story"] != result["story"]
 
 
 FURNITURE = {

@@ -106,7 +106,7 @@ def score(new: Signature, known: Signature, leaders: Collection[str]) -> Score:
     event = _event(new, known)
     if event.points <= VETO:
         return Score((event,))
-    return Score(
+    found = Score(
         (
             event,
             _profile(new, known),
@@ -118,9 +118,10 @@ def score(new: Signature, known: Signature, leaders: Collection[str]) -> Score:
             _place(new, known),
             Point("dates", *timing(new, known)),
             _numbers(new, known),
-            _title(new, known),
         )
     )
+    # the same words about another minister or city are another event's: likeness says something only where nothing contradicts
+    return found if contradicts(found) else Score((*found.points, _title(new, known)))
 
 
 def _event(new: Signature, known: Signature) -> Point:
@@ -198,7 +199,7 @@ def _place(new: Signature, known: Signature) -> Point:
         return Point("place", 0)
     if new.place.casefold() == known.place.casefold():
         return Point("place", 0.5, new.place)
-    return Point("place", -3.5 if new.event in IN_A_CITY else 0.0, f"{new.place}/{known.place}")
+    return Point("place", -4.0 if new.event in IN_A_CITY else 0.0, f"{new.place}/{known.place}")
 
 
 def _numbers(new: Signature, known: Signature) -> Point:

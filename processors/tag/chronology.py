@@ -6,7 +6,7 @@ the same people, what the article recalls decides ("their summit three months ea
 
 import tomllib
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def written_on(reading: Reading, known: Sequence[Meeting], fresh: date | None = 
     if year is not None:
         return None
     head = range(min(HEAD, len(reading.sents)))
-    people = [_people(reading.sents[i]) for i in head]
+    people = [_people(reading.sents[i]) for i in head if not _recalls(reading.sents[i])]
     written = [hit for i in head for hit in reading.dates(i)]
     known_then = [m for m in known if fresh is None or abs((fresh - m.date).days) <= FRESH]
     fitting = [m for m in known_then if any(m.people <= named for named in people) and _fits(m, written, month, day)]
@@ -75,11 +75,24 @@ def written_on(reading: Reading, known: Sequence[Meeting], fresh: date | None = 
     if len(fitting) != 1:
         return None
     meeting = fitting[0]
-    return f"{meeting.date.year:04}-{month:02}-{day:02}" if month and day else meeting.date.isoformat()
+    return f"{meeting.date.year:04}-{month:02}-{day:02}" if month and day else _told(meeting.date, written).isoformat()
+
+
+def _told(meeting: date, written: Sequence[DateHit]) -> date:
+    """The day the article was written: the last weekday it names that lies just behind the meeting ("KCNA said on Saturday")."""
+    named = {hit.weekday for hit in written if hit.weekday is not None}
+    after = [meeting + timedelta(days=days) for days in range(NEAR + 1)]
+    return max((day for day in after if day.weekday() in named), default=meeting)
 
 
 def _people(sent: Sent) -> set[str]:
     return {hit.entity.id for hit in sent.hits if hit.entity.kind == "person"}
+
+
+def _recalls(sent: Sent) -> bool:
+    """It speaks of an earlier meeting: an anniversary, or people who stand behind a word of recalling."""
+    last = max((hit.start for hit in sent.hits if hit.entity.kind == "person"), default=-1)
+    return any(cue.kind == "occasion" or (cue.kind == "background" and cue.start < last) for cue in sent.cues)
 
 
 def _fits(meeting: Meeting, written: Sequence[DateHit], month: int | None, day: int | None) -> bool:
