@@ -31,7 +31,7 @@ kafka:
 	@deploy/kafka/local.sh run
 
 test: lint types
-	$(BIN)/pytest -m "not torture" --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "not torture" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 torture: $(VENV)/.dev
 	$(BIN)/pytest -m torture --numprocesses 2 --dist loadfile --no-loadscope-reorder
