@@ -1,6 +1,7 @@
 """A worker that the fault tests start, kill, stop and freeze: ``python -m tests.kafka_worker BOOTSTRAP PREFIX [--die-at STEP] [--slow S]``.
 
-It runs one stage over `items` with state, and dies by SIGKILL at a step of its second commit if asked to.
+It runs one stage over `items` with state, and dies (SIGKILL), stops (SIGSTOP) or holds until a file is there at a step of its second
+commit if asked to.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from tumen.bus_kafka import KafkaBus, clients
@@ -51,37 +53,54 @@ def node(slow: float = 0.0) -> Node:
     return Node("counter", (ITEMS,), (CANDIDATES,), (), Stage(process))
 
 
-def die_at(step: str) -> None:
-    """SIGKILL before (or, for "answer", after) this step of the second transaction that has records."""
+def at_step(step: str, happens: Callable[[], None]) -> None:
+    """`happens` before (or, for "answer", after) this step of the second transaction that has outputs."""
     transactions = 0
     transact = clients.Transactor._transact
 
     def counted(self: Any, records: Any, offsets: Any, member: Any) -> Any:
         nonlocal transactions
-        transactions += bool(records)
+        transactions += any(not record.topic.endswith(".state") for record in records)
         if transactions == 2 and step != "applied":
             name = "commit_transaction" if step == "answer" else step
-            setattr(self._producer, name, _fatal(getattr(self._producer, name), after=step == "answer"))
+            setattr(self._producer, name, _with(happens, getattr(self._producer, name), after=step == "answer"))
         ends = transact(self, records, offsets, member)
         if transactions == 2 and step == "applied":
-            threading.Timer(0.0, _kill).start()
+            threading.Timer(0.0, happens).start()
             time.sleep(1)
         return ends
 
     clients.Transactor._transact = counted  # type: ignore[method-assign]
 
 
-def _fatal(call: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
-    def fatal(*args: Any, **kwargs: Any) -> Any:
+def _with(happens: Callable[[], None], call: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
+    done: list[None] = []
+
+    def then() -> None:
+        if not done:
+            done.append(None)
+            happens()
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if not after:
+            then()
+        result = call(*args, **kwargs)
         if after:
-            call(*args, **kwargs)
-        _kill()
+            then()
+        return result
 
-    return fatal
+    return wrapped
 
 
-def _kill() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def _signal(number: int) -> Callable[[], None]:
+    return lambda: os.kill(os.getpid(), number)
+
+
+def _hold(until: Path) -> None:
+    """Say so, and wait for the file."""
+    print("holding", flush=True)
+    while not until.exists():
+        time.sleep(0.02)
 
 
 class Tell(Counts):
@@ -95,13 +114,20 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("settings")
     parser.add_argument("--die-at", choices=STEPS)
+    parser.add_argument("--stop-at", choices=STEPS)
+    parser.add_argument("--hold-at", choices=STEPS)
+    parser.add_argument("--until", type=Path, help="The file that ends a hold.")
     parser.add_argument("--slow", type=float, default=0.0)
     arguments = parser.parse_args()
     settings = KafkaSettings.model_validate_json(arguments.settings)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     if arguments.die_at:
-        die_at(arguments.die_at)
+        at_step(arguments.die_at, _signal(signal.SIGKILL))
+    if arguments.stop_at:
+        at_step(arguments.stop_at, _signal(signal.SIGSTOP))
+    if arguments.hold_at:
+        at_step(arguments.hold_at, lambda: _hold(arguments.until))
     with KafkaBus(settings) as bus:
         clocks = Clocks(lambda: datetime.now(UTC), time.monotonic)
         runner = StageRunner(node(arguments.slow), bus, Tell(), clocks, batch=BATCH, max_lag=10**9)

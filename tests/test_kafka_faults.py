@@ -14,10 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.errors import KafkaError
+from kafka.structs import ConsumerGroupMetadata
 
 from tests.kafka_broker import Broker, make_bare_topics, new_settings
 from tests.kafka_worker import STEPS, item
-from tumen.bus_kafka import KafkaBus
+from tumen.bus_kafka import KafkaBus, Names
 from tumen.codec import decode, encode
 from tumen.errors import Refused, Unavailable
 from tumen.settings import KafkaSettings
@@ -61,6 +64,19 @@ class Bench:
     def told(self, worker: "subprocess.Popen[bytes]") -> int:
         """How many messages a worker says it has handled."""
         return (self.folder / f"worker{self.workers.index(worker)}.log").read_bytes().count(b"ok\n")
+
+    def until_log(self, worker: "subprocess.Popen[bytes]", line: str, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while line not in (self.folder / f"worker{self.workers.index(worker)}.log").read_text(errors="replace"):
+            assert time.monotonic() < deadline, self.logs()
+            time.sleep(0.05)
+
+    def until_stopped(self, worker: "subprocess.Popen[bytes]", seconds: float = 60) -> None:
+        """Until it has stopped itself."""
+        deadline = time.monotonic() + seconds
+        while Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            assert time.monotonic() < deadline, self.logs()
+            time.sleep(0.05)
 
     def until_told(self, worker: "subprocess.Popen[bytes]", count: int, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
@@ -164,15 +180,17 @@ def test_killed_at_a_step_of_the_commit(step: str, kafka_bootstrap: str, tmp_pat
         bench.close()
 
 
-def test_a_zombie_is_fenced_and_writes_nothing(bench: Bench) -> None:
+@pytest.mark.parametrize("step", [pytest.param("flush", marks=pytest.mark.torture), "commit_transaction"])
+def test_a_zombie_is_fenced_and_writes_nothing(step: str, bench: Bench) -> None:
+    """It is stopped inside its second commit, past the end of its session, and then goes on with it."""
     bench.write(300)
-    zombie = bench.worker("--slow", "0.02")
-    bench.until_told(zombie, 40)
-    zombie.send_signal(signal.SIGSTOP)
+    zombie = bench.worker("--stop-at", step)
+    bench.until_stopped(zombie)
     heir = bench.worker()
     bench.until_all_out()
     told = bench.told(heir)
     zombie.send_signal(signal.SIGCONT)
+    bench.until_log(zombie, "commit_not_answered")
     bench.write(100)
     bench.until_all_out()
     assert told > 200
@@ -180,14 +198,18 @@ def test_a_zombie_is_fenced_and_writes_nothing(bench: Bench) -> None:
     bench.check()
 
 
-def test_a_frozen_broker_during_a_commit(own: Bench, own_broker: Broker) -> None:
+@pytest.mark.parametrize("step", [*(pytest.param(step, marks=pytest.mark.torture) for step in ("send", "flush")), "commit_transaction"])
+def test_a_frozen_broker_during_a_commit(step: str, own: Bench, own_broker: Broker) -> None:
     own.write(200)
-    worker = own.worker("--slow", "0.01")
-    own.until_told(worker, 40)
+    go_on = own.folder / "go-on"
+    worker = own.worker("--hold-at", step, "--until", str(go_on))
+    own.until_log(worker, "holding")
     own_broker.freeze()
+    go_on.touch()
     time.sleep(12)  # longer than any answer is waited for
     own_broker.thaw()
     own.until_all_out()
+    own.until_log(worker, "commit_not_answered")
     assert worker.poll() is None
     own.check()
 
@@ -202,6 +224,42 @@ def test_a_broker_that_is_killed_and_comes_back(own: Bench, own_broker: Broker) 
     own.until_all_out()
     assert worker.poll() is None
     own.check()
+
+
+def test_offsets_that_stay_undecided_hold_nothing_up(bench: Bench) -> None:
+    """A broker that was killed between answering a commit and marking its partitions may leave a group's offsets undecided (Kafka 4.3)."""
+    bench.write(100)
+    first = bench.worker()
+    bench.until_all_out()
+    bench.end(first)
+    names = Names(bench.settings.prefix)
+    points = [TopicPartition(names.topic("items"), number) for number in (0, 1)]
+    points += [TopicPartition(names.state("counter"), number) for number in (0, 1)]
+    hanging = KafkaProducer(
+        bootstrap_servers=bench.settings.bootstrap, transactional_id=f"{bench.settings.prefix}other", transaction_timeout_ms=600_000
+    )
+    looker = KafkaConsumer(
+        bootstrap_servers=bench.settings.bootstrap,
+        group_id=names.group("counter"),
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+    )
+    try:
+        hanging.init_transactions()
+        hanging.begin_transaction()
+        offsets = {point: OffsetAndMetadata(1, "", -1) for point in points}
+        hanging.send_offsets_to_transaction(offsets, ConsumerGroupMetadata(names.group("counter"), -1, "", None))
+        hanging.flush()
+        with pytest.raises(KafkaError):
+            looker.committed(points[0], timeout_ms=2000)
+        bench.write(100)
+        bench.worker()
+        bench.until_all_out()
+        bench.check()
+    finally:
+        hanging.abort_transaction()
+        hanging.close()
+        looker.close()
 
 
 def test_told_to_stop_with_the_broker_frozen_it_ends_in_time(own: Bench, own_broker: Broker) -> None:

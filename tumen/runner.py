@@ -5,7 +5,7 @@ Both take one `step()` at a time and say whether they did anything; `tumen.live`
 """
 
 import base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -104,14 +104,17 @@ class _Runner:
         if not inputs or self.paused_for:
             return False
         try:
-            self.group.shares()  # whoever is held back is still there: others need not take over
+            before = self.group.shares()  # whoever is held back is still there: others need not take over
             if self.held_back():
                 return False
             records = self.group.fetch([topic.name for topic in inputs], self._batch)
             if not records:
                 return False
             share = self.group.share_of(records[0])
-            batch = _Batch(Overlay(self.group.state_of(share)), share, self.group.shares()[share])
+            hold = self.group.shares().get(share)
+            if hold is None or hold != before.get(share):
+                return False  # it moved while it was read: these records may be handled already, whoever holds it now reads them
+            batch = _Batch(Overlay(self.group.state_of(share)), share, hold)
         except Unavailable as error:
             self._pause(error)
             return False
@@ -193,11 +196,12 @@ class _Runner:
                 batch.tells.append(lambda topic=out.topic.name: observer.emitted(name, topic, 1))  # type: ignore[misc]
 
     def _bury(self, record: Record, error: Exception, kind: str, attempts: int, batch: _Batch) -> Outcome:
-        """A dead letter: bytes and key untouched, no stack trace."""
+        """A dead letter: bytes and key untouched, no stack trace.  Offset 0: of no record, but of the job that is the key."""
         now = self._clocks.now()
+        partition = (f"p{record.partition}",) if record.partition else ()
         letter = DeadLetter.model_validate(
             {
-                "id": "-".join([self.node.name, record.topic, *([f"p{record.partition}"] if record.partition else ()), str(record.offset)]),
+                "id": "-".join([self.node.name, record.topic, *partition, str(record.offset) if record.offset else record.key]),
                 "seen_at": now,
                 "trace": "",
                 "stage": self.node.name,
@@ -284,12 +288,11 @@ class GatewayRunner(_Runner):
     def step(self) -> bool:
         took = self._read_in(self._gateway.accept)
         try:
-            shares = self.group.shares()
+            landed = self._land()
+            return self._launch() or landed or took
         except Unavailable as error:
             self._pause(error)
             return took
-        landed = self._land(shares)
-        return self._launch(shares) or landed or took
 
     def close(self) -> None:
         """Gives back what the gateway opened, too, unless its I/O is still going on (an end that did not wait)."""
@@ -303,14 +306,15 @@ class GatewayRunner(_Runner):
 
     def drain(self) -> None:
         """Commit the results of what is in flight as they arrive, and begin nothing: how an ending process steps."""
-        self._land(self.group.shares())
+        self._land()
 
-    def _launch(self, shares: Mapping[int, int]) -> bool:
+    def _launch(self) -> bool:
         """Start what is due in lanes that are free, each share first in its turn.  Gives whether anything was started."""
         if self.held_back():
             return False
         started = False
         monotonic = self._clocks.monotonic()
+        shares = self.group.shares()
         self._first_share += 1
         order = sorted(shares)
         for share in (order[(self._first_share + i) % len(order)] for i in range(len(order))):
@@ -323,14 +327,15 @@ class GatewayRunner(_Runner):
                 started = True
         return started
 
-    def _land(self, shares: Mapping[int, int]) -> bool:
+    def _land(self) -> bool:
         """Commit the results that have arrived, one commit each."""
         landed = False
         for lane, flight in list(self._flying.items()):
             if not flight.future.done():
                 continue
+            hold = self.group.shares().get(flight.share)  # asked anew for each: a commit may find out that others have moved
             del self._flying[lane]
-            if shares.get(flight.share) == flight.hold:  # else the job is somebody else's by now, or was settled when the share came back
+            if hold == flight.hold:  # else the job is somebody else's by now, or was settled when the share came back
                 landed = self._finish(flight) or landed
         return landed
 
@@ -341,7 +346,8 @@ class GatewayRunner(_Runner):
         try:
             result = flight.future.result()
             outs = [self._checked(out) for out in self._gateway.finish(job, result, batch.overlay, self._clocks.now())]
-            batch.outputs.extend(encode(out) for out in outs if isinstance(out, Emit))
+            outputs = [encode(out) for out in outs if isinstance(out, Emit)]
+            self._check_sizes([], batch.overlay)
         except Exception as error:  # a gateway's bug: the job stays in its queue, its lane pauses, loud
             self._failures += 1
             wait = BACKOFF[min(self._failures, len(BACKOFF)) - 1]
@@ -349,9 +355,16 @@ class GatewayRunner(_Runner):
             self._observer.handled(self.node.name, Outcome.RETRIED, 0.0)
             log.error("bug", stage=self.node.name, job=job.id, lane_paused_for=wait, exc_info=error)
             return False
-        self._tell_outs(outs, batch)
+        outcome = Outcome.OK
+        try:
+            self._check_sizes(outputs, Overlay(batch.overlay))
+            batch.outputs.extend(outputs)
+            self._tell_outs(outs, batch)
+        except Reject as error:  # doing the job again would make the same: what it was for is named in a dead letter
+            source = self.node.reads[0].name if self.node.reads else self.node.writes[0].name
+            outcome = self._bury(Record(source, 0, job.id, b"", begun, 0), error, "reject", 1, batch)
         seconds = self._clocks.monotonic() - begun
-        batch.tells.append(lambda: self._observer.handled(self.node.name, Outcome.OK, seconds))
+        batch.tells.append(lambda: self._observer.handled(self.node.name, outcome, seconds))
         if not self._commit(batch):
             self._flying[job.lane] = flight  # the bus is away: keep the result, do not repeat the I/O
             return False

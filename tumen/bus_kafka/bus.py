@@ -88,6 +88,14 @@ class KafkaBus:
             self._commits += 1
             self._changed.notify_all()
 
+    def written_ends(self, points: Sequence[Any]) -> dict[Any, int]:
+        """See `tumen.bus_kafka.group.Home.written_ends`."""
+        with self._admin_lock:
+            found = self._admin.list_partition_offsets(
+                dict.fromkeys(points, OffsetSpec.LATEST), isolation_level=IsolationLevel.READ_UNCOMMITTED
+            )
+        return {tp: int(found[tp].offset) for tp in points}
+
     def known_end(self, topic: str, partition: int) -> int:
         return self._ends.get((topic, partition), 0)
 

@@ -2,6 +2,11 @@
 
 Exactly one process holds a share at a time, and three things see to it: the group's assignment, the producer id of the share (taking it
 fences whoever had it), and the group's generation, checked by the broker in every transaction.
+
+How far a share has come lies in its state topic, in one record a commit beside what it remembers: one partition, so both or neither.  The
+group's offsets are written in the same transaction, for whoever looks at lags with other tools, but nothing is decided by them: they
+expire when a topic is quiet for a week, and a broker that is killed between answering a commit and marking its partitions may leave them
+undecided until the next commit (seen with Kafka 4.3: `__transaction_state` says complete, `__consumer_offsets` has no marker).
 """
 
 import itertools
@@ -27,7 +32,7 @@ from tumen.bus_kafka.clients import (
     unavailable,
 )
 from tumen.bus_kafka.membership import Membership
-from tumen.bus_kafka.share import Attempt, Share
+from tumen.bus_kafka.share import COMMIT_KEY, Attempt, Share, commit_number
 from tumen.bus_kafka.store import Store
 from tumen.bus_kafka.wire import record, sending
 from tumen.errors import Unavailable
@@ -53,6 +58,10 @@ class Home(Protocol):
 
     def known_end(self, topic: str, partition: int) -> int:
         """The offset after the last record that this process has written there, 0 if none."""
+        ...
+
+    def written_ends(self, points: Sequence[Any]) -> dict[Any, int]:
+        """The ends of these partitions, what is not committed included."""
         ...
 
     def wrote(self, ends: Mapping[Any, int]) -> None: ...
@@ -171,10 +180,10 @@ class KafkaGroup:
             for index in indexes:
                 transactor = Transactor(self._clients, self._names.transaction(self.name, index))
                 opened.append(Share(index, next(_holds), transactor, Store()))
-            for share in opened:
-                self._locate(share)
             begun = time.monotonic()
             count = self._restore(opened)
+            for share in opened:
+                self._locate(share)
         except BaseException:
             for share in opened:
                 share.close(0.0)
@@ -192,17 +201,17 @@ class KafkaGroup:
         log.info("shares_taken", stage=self.name, shares=list(indexes), state_records=count, seconds=round(time.monotonic() - begun, 2))
 
     def _locate(self, share: Share) -> None:
-        """Where each input goes on: where the group stopped, or, where that is no longer there, at the oldest record, loudly."""
+        """Where each input goes on: where its last commit stopped, or, where that is no longer there, at the oldest record, loudly."""
         places = self._places(share.index)
-        state = TopicPartition(self._names.state(self.name), share.index)
         points = [self._at(place) for place in places]
-        found = {tp: self._member.committed(tp) for tp in (*points, state)}
         if points:
             first = self._reader.beginning_offsets(points, timeout_ms=self._timeout_ms)
             last = self._reader.end_offsets(points, timeout_ms=self._timeout_ms)
+        share.known = share.number > 0 and all(place in share.handled for place in places)
+        found = share.handled
+        share.handled = {}
         for place, tp in zip(places, points, strict=True):
-            known = found[tp]
-            offset = first[tp] if known is None else known.offset
+            offset = found.get(place, first[tp])
             if offset < first[tp]:
                 self._home.lost(self.name, place[0], first[tp] - offset)
                 offset = first[tp]
@@ -211,33 +220,37 @@ class KafkaGroup:
                 offset = first[tp]
             share.handled[place] = share.read_to[place] = offset
             share.waiting[place] = deque()
-        last_commit = found[state]
-        if last_commit is not None:
-            share.number = int(last_commit.metadata or 0)
-        share.known = all(found[tp] is not None for tp in (*points, state))
 
     @property
     def _timeout_ms(self) -> int:
         return int(self._clients.settings.request_timeout * 1000)
 
     def _restore(self, shares: Sequence[Share]) -> int:
-        """The states as their topic has them, up to the end: whoever wrote there before has been fenced.  Gives the number of records."""
-        topic = self._names.state(self.name)
-        points = {TopicPartition(topic, share.index): share for share in shares}
+        """The states as their topic has them, and where their last commits stopped.  Gives the number of records."""
+        count = 0
+        for share, records in self._state_records(shares):
+            count += len(records)
+            share.take([(raw.key.decode("utf-8", "backslashreplace"), raw.value) for raw in records])
+        return count
+
+    def _state_records(self, shares: Sequence[Share]) -> Iterator[tuple[Share, Sequence[Any]]]:
+        """What lies in their state topic after `state_end`, which moves to its end: whoever wrote there before has been fenced.
+
+        Raises `TimeoutError` when a transaction stays open there: what it wrote can be neither taken nor left.
+        """
+        points = {self._state_at(share): share for share in shares}
         reader = self._clients.reader()
         try:
             reader.assign(list(points))
             first = reader.beginning_offsets(list(points), timeout_ms=self._timeout_ms)
-            last = reader.end_offsets(list(points), timeout_ms=self._timeout_ms)
-            for tp in points:
-                reader.seek(tp, first[tp])
-            count = 0
+            last = self._decided_ends(reader, points)
+            for tp, share in points.items():
+                reader.seek(tp, max(first[tp], share.state_end))
             progress = time.monotonic()
-            left = {tp for tp in points if first[tp] < last[tp]}
+            left = {tp for tp, share in points.items() if max(first[tp], share.state_end) < last[tp]}
             while left:
                 for tp, records in reader.poll(_RESTORE_POLL_MS, max_records=_RESTORE_RECORDS).items():
-                    points[tp].store.apply((raw.key.decode(), raw.value) for raw in records)
-                    count += len(records)
+                    yield points[tp], records
                     progress = time.monotonic()
                 left = {tp for tp in left if (reader.position(tp, timeout_ms=self._timeout_ms) or 0) < last[tp]}
                 if time.monotonic() - progress > self._clients.settings.request_timeout:
@@ -246,7 +259,17 @@ class KafkaGroup:
                 share.state_end = last[tp]
         finally:
             reader.close(timeout_ms=1000)
-        return count
+
+    def _decided_ends(self, reader: Any, points: Mapping[Any, Share]) -> dict[Any, int]:
+        """The ends of the state partitions, once no transaction is open there."""
+        deadline = time.monotonic() + self._clients.settings.request_timeout
+        while True:
+            last: dict[Any, int] = reader.end_offsets(list(points), timeout_ms=self._timeout_ms)
+            if self._home.written_ends(list(points)) == last:
+                return last
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"a transaction stays open in the state of {self.name}")
+            time.sleep(_UPKEEP_SECONDS)
 
     # --- reading -------------------------------------------------------------------------------------------------------------------
 
@@ -357,10 +380,11 @@ class KafkaGroup:
             self._next_upkeep = 0.0
             raise Moved(f"{self.name}: it has left its group and joins it again")
         forward = {place: max(offset, chosen.handled.get(place, 0)) for place, offset in offsets.items()}
+        forward = {**chosen.handled, **forward}
         attempt = Attempt(chosen.number + 1, forward, dict(writes))
         try:
-            ends = chosen.transactor.commit(self._records(chosen, outputs, writes), self._offsets(chosen, attempt), member)
-        except (KafkaError, TimeoutError) as error:
+            ends = chosen.transactor.commit(self._records(chosen, outputs, attempt), self._offsets(chosen, attempt), member)
+        except (KafkaError, TimeoutError, OSError) as error:
             chosen.attempt = attempt
             log.warning("commit_not_answered", stage=self.name, share=chosen.index, reason=f"{type(error).__name__}: {error}"[:300])
             with self._away("settling a commit whose outcome is not known"):
@@ -370,19 +394,20 @@ class KafkaGroup:
                 raise Unavailable(f"Kafka: {self.name}: the commit did not happen ({type(error).__name__})", retry_after=soon) from error
             return
         self._home.wrote(ends)
-        chosen.state_end = max(chosen.state_end, ends.get(self._state_at(chosen), 0))
+        chosen.state_end = ends[self._state_at(chosen)]
         self._apply(chosen, attempt)
 
-    def _records(self, share: Share, outputs: Sequence[Output], writes: Mapping[str, bytes | None]) -> list[Sending]:
+    def _records(self, share: Share, outputs: Sequence[Output], attempt: Attempt) -> list[Sending]:
         writer = self._names.group(self.name)
         raw_keys = share.raw_keys() if any(output.topic == "dead" for output in outputs) else {}
         state = self._names.state(self.name)
         return [sending(output, self._names, writer, raw_keys) for output in outputs] + [
-            Sending(state, key.encode(), value, (), share.index) for key, value in writes.items()
+            Sending(state, key.encode(), value, (), share.index) for key, value in (*attempt.writes.items(), attempt.record())
         ]
 
     def _offsets(self, share: Share, attempt: Attempt) -> dict[Any, Any]:
-        """The inputs', and for the state topic the number of the attempt: even a commit without input is checked for the right holder."""
+        """All of the share's, so that none expires while the others move; and one for the state topic, so that even a commit of a stage
+        without input is checked for the right holder."""
         return {
             **offsets_after(attempt.offsets, self._names),
             self._state_at(share): OffsetAndMetadata(share.state_end, str(attempt.number), -1),
@@ -400,7 +425,7 @@ class KafkaGroup:
             self._next_upkeep = 0.0
 
     def _settle(self, share: Share, *, fenced: bool = False) -> bool:
-        """Find out whether the attempt happened: a new producer with the same id ends the old one's transaction, then the number tells.
+        """Find out whether the attempt happened: a new producer with the same id ends the old one's transaction, then the state tells.
 
         Gives whether it did.  Raises `Moved` if the share is not ours any more, and what kafka raises while that cannot be found out.
         """
@@ -413,8 +438,9 @@ class KafkaGroup:
             raise Moved(f"{self.name}: another process has taken share {share.index}")
         share.transactor.discard()
         share.transactor = Transactor(self._clients, self._names.transaction(self.name, share.index))
-        found = self._member.committed(self._state_at(share))
-        number = 0 if found is None else int(found.metadata or 0)
+        number = share.number
+        for _, records in self._state_records([share]):
+            number = max([number, *(commit_number(raw.value) for raw in records if raw.key == COMMIT_KEY.encode())])
         if number == attempt.number:
             share.attempt = None
             self._apply(share, attempt)

@@ -36,6 +36,7 @@ class Membership:
             raise
         self._asked = time.monotonic()
         self._ending = threading.Event()
+        self._broke: Exception | None = None
         self._thread = threading.Thread(target=self._serve, name=f"kafka-member-{group_id}", daemon=True)
         self._thread.start()
 
@@ -49,12 +50,17 @@ class Membership:
                 points = self._member.assignment()
                 if points:
                     self._member.pause(*points)
-            except KafkaError as error:
+            except (KafkaError, OSError) as error:
                 log.warning("membership", group=self._group_id, reason=f"{type(error).__name__}: {error}"[:200])
                 self._ending.wait(_WAIT_SECONDS)
+            except Exception as error:  # noqa: BLE001 - a bug of the client: raised where the stage asks what it holds
+                self._broke = error
+                return
 
     def held(self) -> set[int]:
-        """The partitions that are this member's now."""
+        """The partitions that are this member's now.  Raises `RuntimeError` when the client broke: it takes part no more."""
+        if self._broke is not None:
+            raise RuntimeError(f"the member of {self._group_id} broke: {type(self._broke).__name__}: {self._broke}") from self._broke
         self._asked = time.monotonic()
         return {tp.partition for tp in self._member.assignment()}
 
@@ -68,7 +74,7 @@ class Membership:
         return found if found.generation_id >= 0 else None
 
     def committed(self, tp: Any) -> Any | None:
-        """The group's `OffsetAndMetadata`, once no transaction is open on it."""
+        """The group's `OffsetAndMetadata`.  Raises what kafka raises while a transaction is open on it."""
         return self._member.committed(tp, metadata=True, timeout_ms=int(self._seconds * 1000))
 
     def close(self, seconds: float) -> None:

@@ -1,7 +1,8 @@
 """One share of a group's work, as the process that holds it sees it."""
 
+import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,14 +10,30 @@ from tumen.bus import Record
 from tumen.bus_kafka.clients import Transactor
 from tumen.bus_kafka.store import Store
 
+#: the record in a share's state topic that says how far it has come; no stage sees it
+COMMIT_KEY = "__tumen.commit"
+
 
 @dataclass(frozen=True)
 class Attempt:
-    """A transaction that was asked for.  `number` is written with it: read back later, it tells whether the transaction has happened."""
+    """A transaction that was asked for.  `number` is written with it: read back later, it tells whether the transaction has happened.
+
+    `offsets`: of the last record handled, by place, all places of the share.
+    """
 
     number: int
     offsets: Mapping[tuple[str, int], int]
     writes: Mapping[str, bytes | None]
+
+    def record(self) -> tuple[str, bytes]:
+        """Key and value of what is written of it beside its writes."""
+        offsets = [[topic, partition, offset] for (topic, partition), offset in self.offsets.items()]
+        return COMMIT_KEY, json.dumps({"number": self.number, "offsets": offsets}).encode()
+
+
+def commit_number(value: bytes) -> int:
+    """The number in such a record."""
+    return int(json.loads(value)["number"])
 
 
 @dataclass
@@ -26,7 +43,7 @@ class Share:
     A place is a topic and a partition.  `waiting`: records read but not handled.  `read_to`: the offset after the last record read.
     `state_end`: the same of its state topic.
     `attempt`: a transaction whose outcome is not known.  `stale`: the local copy cannot be trusted, the share must be opened anew.
-    `known`: its group had offsets of it before.
+    `known`: it has committed before, with the inputs it has now.
     """
 
     index: int
@@ -66,6 +83,18 @@ class Share:
     def raw_keys(self) -> dict[tuple[str, int, int], bytes]:
         """The keys of the waiting records as they lie on the broker."""
         return {(record.topic, record.partition, record.offset): key or b"" for queue in self.waiting.values() for record, key in queue}
+
+    def take(self, records: Iterable[tuple[str, bytes | None]]) -> None:
+        """Records of its state topic, in their order."""
+        writes = []
+        for key, value in records:
+            if key == COMMIT_KEY and value is not None:
+                found = json.loads(value)
+                self.number = int(found["number"])
+                self.handled = {(topic, partition): offset for topic, partition, offset in found["offsets"]}
+            else:
+                writes.append((key, value))
+        self.store.apply(writes)
 
     def apply(self, attempt: Attempt) -> None:
         """The transaction has happened."""
