@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from tests.alertkit import story
+from tumen.codec import NewerSchema, decode, encode
 from tumen.messages import MESSAGES, EventType, Item, Message
-from tumen.topics import TOPICS
+from tumen.stage import Emit
+from tumen.topics import STORIES, TOPICS
 
 GOLDEN = Path(__file__).parent / "golden" / "schemas"
 
@@ -52,3 +55,13 @@ def test_an_unknown_key_or_a_naive_time_is_refused() -> None:
 
 def test_the_list_of_events_is_closed() -> None:
     assert len(EventType) == 16
+
+
+def test_a_story_of_the_version_before_is_read_and_one_of_the_next_is_waited_for() -> None:
+    written = json.loads(encode(Emit(STORIES, story())).value)
+    assert written["schema"] == "story/2"
+    before = {**written, "schema": "story/1"}
+    before["mentions"] = [{key: value for key, value in one.items() if key not in ("plover", "msmt")} for one in written["mentions"]]
+    assert decode(STORIES, json.dumps(before).encode()) == story()
+    with pytest.raises(NewerSchema):
+        decode(STORIES, json.dumps({**written, "schema": "story/3"}).encode())

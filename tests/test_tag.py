@@ -4,6 +4,7 @@ import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tumen.accuracy import figures_of, judge
 from tumen.cli._kit import kit_of
 from tumen.errors import ConfigError
 from tumen.gold import read_gold
-from tumen.messages import Article, Tagged, Translated, Translation, Unique
+from tumen.messages import Article, EventType, Tagged, Translated, Translation, Unique
 from tumen.settings import Settings
 from tumen.stage import Emit, Stage
 from tumen.state import Nothing, Overlay
@@ -179,7 +180,75 @@ def test_every_event_has_its_place_in_plover() -> None:
     findings: list[str] = []
     events = load_events(ROOT / "watches" / "russia-dprk", findings)
     assert not findings
-    assert all(info.plover.isupper() for info in events.values())
+    modes: dict[str, set[str | None]] = {  # the manual's own; the other types have none
+        "AID": {"economic", "military", "humanitarian", "asylum"},
+        "CONSULT": {"visit", "phone", "third-party", "multilateral"},
+        "COERCE": {None, "arrest", "confiscate", "restrict", "ban", "deport"},
+    }
+    for info in events.values():
+        for plover, mode in [(info.plover, info.mode), *((one.plover, one.mode) for one in info.variant)]:
+            assert plover in PLOVER_TYPES
+            assert mode in modes.get(plover, {None}), info
+
+
+PLOVER_TYPES = {
+    "AGREE", "CONSULT", "SUPPORT", "CONCEDE", "COOPERATE", "AID", "RETREAT", "REQUEST", "ACCUSE", "REJECT", "THREATEN", "PROTEST",
+    "SANCTION", "MOBILIZE", "COERCE", "ASSAULT",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("event", "stance", "direction", "role", "cues", "coded"),
+    [
+        ("arms", "asserted", "to_russia", "news", (), ("AID", "military", ("military",))),
+        ("arms", "planned", "to_russia", "news", (), ("AGREE", None, ("military", "future"))),
+        ("arms", "denied", "to_russia", "background", (), ("AID", "military", ("military", "negation", "historical"))),
+        ("energy", "asserted", "mutual", "news", (), ("COOPERATE", None, ("economic", "resource"))),
+        ("diplomacy", "asserted", "mutual", "news", ("phone", "report"), ("CONSULT", "phone", ("diplomatic",))),
+        ("diplomacy", "asserted", "mutual", "news", ("report",), ("SUPPORT", None, ("diplomatic",))),
+        ("military", "alleged", "mutual", "news", ("visit_to",), ("CONSULT", "visit", ("military",))),
+        ("treaty", "negated", "mutual", "news", (), ("SUPPORT", None, ("diplomatic", "legal", "negation"))),
+    ],
+)
+def test_plover_follows_stance_direction_and_wording(
+    event: Any, stance: Any, direction: Any, role: Any, cues: tuple[str, ...], coded: tuple[str, str | None, tuple[str, ...]]
+) -> None:
+    found = KIT.watch.events[event].coded(stance, direction, role, cues)
+    assert (found.type, found.mode, found.context) == coded
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("it", "Lavrov ha parlato al telefono con la ministra degli Esteri nordcoreana Choe Son Hui."),
+        ("ru", "Лавров провёл телефонный разговор с главой МИД КНДР Цой Сон Хи."),
+        ("ko", "라브로프 러시아 외무장관이 최선희 북한 외무상과 전화 통화를 했다."),
+        ("zh", "俄罗斯外长拉夫罗夫与朝鲜外务相崔善姬通电话。"),
+        ("de", "Der russische Außenminister Lawrow telefonierte mit der nordkoreanischen Außenministerin Choe Son Hui."),
+    ],
+)
+def test_a_call_is_consulting_by_phone_in_any_language(stage: Stage[Translated], language: str, text: str) -> None:
+    found = run(stage, message(text.rstrip("。."), text, language))
+    calls = [m for m in found.mentions if m.event == EventType.DIPLOMACY]
+    assert calls
+    assert all(m.plover is not None and (m.plover.type, m.plover.mode) == ("CONSULT", "phone") for m in calls)
+
+
+def test_a_mention_bears_its_heading(stage: Stage[Translated]) -> None:
+    found = run(stage, message("North Korea ships shells to Russia", "North Korea sent 3,000 artillery shells to Russia.", "en"))
+    (arms, *_) = [m for m in found.mentions if m.event == EventType.ARMS]
+    assert (arms.msmt, arms.plover.type if arms.plover else None) == ("Arms and related materiel", "AID")
+
+
+def test_a_watch_with_variants_nobody_knows_is_refused(tmp_path: Path) -> None:
+    lines = ["[told]", 'soon = ["future"]']
+    for event in EventType:
+        lines += [f"[{event}]", 'title = "X"', 'plover = "AID"', 'variant = [{ cue = "shout", plover = "ACCUSE" }]']
+    (tmp_path / "events.toml").write_text("\n".join(lines), encoding="utf-8")
+    findings: list[str] = []
+    load_events(tmp_path, findings)
+    assert any("told.soon" in finding for finding in findings)
+    assert sum("shout: unknown cue class" in finding for finding in findings) == len(EventType)
 
 
 def test_the_chronology_names_people_of_the_watch(tmp_path: Path) -> None:

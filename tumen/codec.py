@@ -21,8 +21,18 @@ from tumen.topics import Topic
 M = TypeVar("M", bound=Message)
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
-#: "item/1" -> the function that makes an "item/2" of it.  Empty while every schema is at its first version.
-UPCASTS: Mapping[str, Upcast] = {}
+
+def _as_it_is(tree: dict[str, Any]) -> dict[str, Any]:
+    """A version that only added keys: the older one says nothing of them."""
+    return tree
+
+
+#: "item/1" -> the function that makes an "item/2" of it.  An added key is a new version too: an older process refuses a key that it does
+#: not know, and is to wait rather than to fill the dead letters.
+UPCASTS: Mapping[str, Upcast] = {
+    "tagged/1": _as_it_is,  # tagged/2: a mention's `plover` and `msmt`
+    "story/1": _as_it_is,  # story/2: the same
+}
 
 
 class Undecodable(Reject):

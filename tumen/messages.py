@@ -236,8 +236,23 @@ class Evidence(Frozen):
     translation: str | None = None
 
 
+class Plover(Frozen):
+    """The event in PLOVER's words (openeventdata/PLOVER): `type` ("AID"), `mode` (how, if the type has any), `context` (what it is about).
+
+    How it is told stands among the contexts, as PLOVER has it: "future", "negation", "historical".
+    """
+
+    type: str
+    mode: str | None = None
+    context: tuple[str, ...] = ()
+
+
 class Mention(Frozen):
-    """One sentence (or adjacent pair) that states something about the relationship."""
+    """One sentence (or adjacent pair) that states something about the relationship.
+
+    `plover` and `msmt` (the heading of the Multilateral Sanctions Monitoring Team's reports) say the event in others' words; `plover` is
+    None in what was tagged before they were written down.
+    """
 
     id: str
     event: EventType
@@ -252,13 +267,15 @@ class Mention(Frozen):
     evidence: Evidence
     confidence: float = Field(default=0.5, ge=0, le=1)
     main: bool = False
+    plover: Plover | None = None
+    msmt: str | None = None
     why: tuple[Why, ...] = ()
 
 
 class Tagged(Message):
     """An article with its mentions.  `relevant` and `score` are as in the design, section 4.  At most one mention is `main`."""
 
-    schema_: Literal["tagged/1"] = Field("tagged/1", alias="schema")
+    schema_: Literal["tagged/2"] = Field("tagged/2", alias="schema")
     unique: Unique
     translation: Translation
     mentions: tuple[Mention, ...] = ()
@@ -303,7 +320,7 @@ class Story(Message):
     material change.
     """
 
-    schema_: Literal["story/1"] = Field("story/1", alias="schema")
+    schema_: Literal["story/2"] = Field("story/2", alias="schema")
     version: int
     event: EventType
     events: tuple[EventType, ...]

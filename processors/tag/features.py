@@ -17,7 +17,8 @@ Matrix = npt.NDArray[np.float32]
 Vector = npt.NDArray[np.float32]
 
 EVENTS = tuple(EventType)
-KINDS = tuple(kind for kind in CLASSES if kind not in ("occasion", "after"))  # rules read these (`mentions`), not the models
+_RULES_READ = ("occasion", "after", "origin", "phone")  # `mentions` and the watch read these, the models do not
+KINDS = tuple(kind for kind in CLASSES if kind not in _RULES_READ)
 THIRDS = ("united-states", "south-korea", "ukraine", "china", "japan")
 NAMES = (
     "russia:solid", "dprk:solid", "russia:stand", "dprk:stand", "russia:weak", "dprk:weak", "russia:agency", "dprk:agency", "pair", "third",

@@ -12,7 +12,7 @@ from processors.tag.lexicon import Cue
 from processors.tag.model import TagModel
 from processors.tag.reading import Reading, Sent
 from tumen.ids import mention_id
-from tumen.messages import Actor, EventType, Evidence, Mention, Quantity, Role, Stance, Translation, When, Why
+from tumen.messages import Actor, Direction, EventType, Evidence, Mention, Quantity, Role, Stance, Translation, When, Why
 from tumen.text.dates import DateHit, parse_partial, resolve
 from tumen.text.numbers import Number
 from tumen.text.words import UNSPACED
@@ -34,7 +34,7 @@ class Claim:
     event: EventType
     probability: float
     stance: Stance
-    direction: str
+    direction: Direction
     role: Role
     when: When | None
 
@@ -216,6 +216,7 @@ def _mention(
     actors = tuple(_people(reading, claim, claims, watch, main=main))
     when = claim.when or (_borrowed(claim, claims) if main else None)
     return Mention(
+    info = watch.events[claim.event]
         id=mention_id(article, claim.event, sent.place, sent.start),
         event=claim.event,
         direction=claim.direction,
@@ -232,6 +233,8 @@ def _mention(
         confidence=min(1.0, max(0.0, claim.probability)),
         main=main,
         why=tuple(_reasons(sent, claim)),
+        plover=info.coded(claim.stance, claim.direction, claim.role, sent.kinds),
+        msmt=info.msmt,
     )
 
 

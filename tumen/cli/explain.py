@@ -124,4 +124,7 @@ def _show_mention(console: "Console", mention: Mention) -> None:
     line = f"{mention.event}, {mention.direction}, {mention.stance}, {mention.role}{says}, confidence {mention.confidence:.2f}"
     console.print(f"{'':13}{'*' if mention.main else '-'} {escape(line)}")
     console.print(f"{'':15}[dim]{mention.evidence.in_}: {escape(cut(plain(mention.evidence.text), _LONGEST))}[/]")
+    if mention.plover is not None:
+        coded = [mention.plover.type, *([mention.plover.mode] if mention.plover.mode else []), f"({', '.join(mention.plover.context)})"]
+        console.print(f"{'':15}PLOVER {escape(' '.join(coded))}{f'; MSMT {escape(mention.msmt)}' if mention.msmt else ''}")
     _show_why(console, mention.why, 15)

@@ -22,20 +22,28 @@ A *pattern* is one or more words, in lower case:
 Matching ignores case, takes ’ for ' and ё for е.  The longest pattern of a class wins; patterns of different classes may overlap.
 Event words and cue classes say what a word *is*, never which article it was seen in: no pattern may quote a labelled item.
 
-`events.toml` maps each event type to the PLOVER ontology (type, mode, context; plover.readthedocs.io) and, where there is one, to a
-heading of the Multilateral Sanctions Monitoring Team's reports.
+`events.toml` maps each event type to the PLOVER ontology (type, mode, context; openeventdata/PLOVER) and, where there is one, to a
+heading of the Multilateral Sanctions Monitoring Team's reports::
+
+    [diplomacy]
+    plover = "SUPPORT"
+    context = ["diplomatic"]
+    variant = [{ cue = "phone", plover = "CONSULT", mode = "phone" }]     # the first that fits takes the place of type and mode
+
+    [told]                            # PLOVER's contexts for how an event is told: by stance, or by role
+    planned = ["future"]
 """
 
 import itertools
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import Field, ValidationError
 
-from tumen.messages import EventType, Frozen
+from tumen.messages import Direction, EventType, Frozen, Plover, Role, Stance
 from tumen.text.words import UNSPACED
 
 LANGUAGES = ("it", "en", "ru", "ko", "uk", "fr", "de", "es", "pl", "ja", "zh", "vi")
@@ -78,6 +86,7 @@ CLASSES: Mapping[str, str] = {
     "occasion": "what an event is held for, not what it is: on the anniversary of",
     "after": "dates an event by an earlier one, which is recalled: a day after, in the wake of",
     "diplomacy_else": "relations of one side with a third: summit with Trump, inter-Korean, Beijing",
+    "phone": "they spoke by telephone",
 }
 
 _WORD = re.compile(r"\(([^()]*)\)")
@@ -103,14 +112,46 @@ class Cues(Frozen):
 
 
 class EventInfo(Frozen):
-    """What an event type is called elsewhere.  `plover`: type; `mode`, `context` as PLOVER has them; `msmt`: the heading, or None."""
+class Variant(Frozen):
+    """Another PLOVER type and mode, where stance, direction and a cue class of the sentence are as said; what is not said is free."""
+
+    stance: tuple[Stance, ...] = ()
+    direction: tuple[Direction, ...] = ()
+    cue: str | None = None
+    plover: str
+    mode: str | None = None
+
+    def fits(self, stance: Stance, direction: Direction, cues: Container[str]) -> bool:
+        return (
+            (not self.stance or stance in self.stance)
+            and (not self.direction or direction in self.direction)
+            and (self.cue is None or self.cue in cues)
+        )
+
+
+    """What an event type is called elsewhere.  `plover`: type; `mode`, `context` as PLOVER has them; `msmt`: the heading, or None.
+
+    `told`: by stance or role, the contexts for how it is told, the same for every event.
+    """
 
     plover: str
     mode: str | None = None
     context: tuple[str, ...] = ()
     msmt: str | None = None
+    variant: tuple[Variant, ...] = ()
+    told: Mapping[str, tuple[str, ...]] = {}
     title: str = Field(description="for the English event line")
 
+
+    def coded(self, stance: Stance, direction: Direction, role: Role, cues: Container[str]) -> Plover:
+        """The event in PLOVER's words.  `cues`: the cue classes of its sentence."""
+        variant = next((variant for variant in self.variant if variant.fits(stance, direction, cues)), None)
+        told = (*self.told.get(stance, ()), *self.told.get(role, ()))
+        return Plover(
+            type=variant.plover if variant else self.plover,
+            mode=variant.mode if variant else self.mode,
+            context=tuple(dict.fromkeys((*self.context, *told))),
+        )
 
 def expand(pattern: str) -> list[str]:
     """Every plain pattern that the alternatives of `pattern` stand for."""
@@ -142,11 +183,19 @@ def load_events(folder: Path, findings: list[str]) -> dict[EventType, EventInfo]
         return {}
     found: dict[EventType, EventInfo] = {}
     for key, table in data.items():
+    told = data.pop("told", {})
+    ways = (*get_args(Stance), *get_args(Role))
+    findings.extend(f"{path.name}: told.{way}: expected one of {', '.join(ways)}" for way in told if way not in ways)
         if key not in set(EventType):
             findings.append(f"{path.name}: {key}: expected one of {', '.join(EventType)}")
             continue
         try:
-            found[EventType(key)] = EventInfo.model_validate(table)
+            info = found[EventType(key)] = EventInfo.model_validate({**table, "told": told})
+            findings.extend(
+                f"{path.name}: {key}.variant: {variant.cue}: unknown cue class"
+                for variant in info.variant
+                if variant.cue is not None and variant.cue not in CLASSES
+            )
         except ValidationError as error:
             findings.extend(f"{path.name}: {key}.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
     findings.extend(f"{path.name}: {event}: expected a table, there is none" for event in EventType if event not in data)
