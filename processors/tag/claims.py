@@ -13,6 +13,7 @@ from processors.tag.lexicon import Cue
 from processors.tag.reading import SOLID, Reading, Sent
 from processors.tag.says import Source, says
 from tumen.text.words import UNSPACED
+from tumen.watch import Hit
 
 GROUPS: dict[str, int] = {
     **dict.fromkeys(("arms", "technology", "energy", "trade", "finance", "cyber"), 0),
@@ -219,6 +220,26 @@ def direction_row(reading: Reading, index: int, event: str) -> Vector:
 
 
 _SHORT = 14
+_MOVED = ("arms", "troops", "technology", "energy", "trade", "labour")
+
+
+def direction_prior(sent: Sent, event: str) -> Vector:
+    """What comes out of one side goes to the other, whoever speaks of it: in logits of `DIRECTIONS`."""
+    prior = np.zeros(len(DIRECTIONS), dtype=np.float32)
+    if event not in _MOVED or sent.has("mutual", "visit_to"):
+        return prior
+    marks = sent.of("origin")
+    left = {h.entity.side for h in sent.hits if _homes(h) and any(m.start < h.start <= m.end + 1 for m in marks)}
+    if left == {"dprk"}:
+        prior[DIRECTIONS.index("to_russia")] = 2.0
+    elif left == {"russia"}:
+        prior[DIRECTIONS.index("to_dprk")] = 2.0
+    return prior
+
+
+def _homes(hit: Hit) -> bool:
+    """Whether a name is a side's own or its capital's; what comes from a front or a port may be of either."""
+    return hit.entity.kind == "state" and hit.kind in ("name", "metonym")
 
 
 def _ways(sent: Sent, language: str) -> list[float]:

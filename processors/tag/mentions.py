@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from processors.tag.actors import actors_of, place_of
-from processors.tag.claims import DIRECTIONS, STANCES, clause_of, meets, voice_of
+from processors.tag.claims import DIRECTIONS, STANCES, clause_of, direction_prior, meets, voice_of
 from processors.tag.features import EVENTS, Matrix, Vector
 from processors.tag.lexicon import Cue
 from processors.tag.model import TagModel
@@ -77,7 +77,8 @@ def _claims(reading: Reading, index: int, relevance: Vector, events: Matrix, mod
     for number in picked:
         event = EVENTS[number]
         stance = _stance(reading, index, STANCES[int(model.stance_of(reading, index, event).argmax())])
-        direction = DIRECTIONS[int(model.direction_of(reading, index, event).argmax())]
+        ways = np.log(model.direction_of(reading, index, event) + 1e-6) + direction_prior(reading.sents[index], event)
+        direction = DIRECTIONS[int(ways.argmax())]
         hit = date_for(reading, index, event)
         when = When(text=hit.text, date=resolve(hit, reading.published, future=stance == "planned")) if hit else None
         probability = float(relevance[index] * events[index][number])
@@ -215,8 +216,8 @@ def _mention(
     quantity = quantity_for(reading, claim.index, claim.event)
     actors = tuple(_people(reading, claim, claims, watch, main=main))
     when = claim.when or (_borrowed(claim, claims) if main else None)
-    return Mention(
     info = watch.events[claim.event]
+    return Mention(
         id=mention_id(article, claim.event, sent.place, sent.start),
         event=claim.event,
         direction=claim.direction,
@@ -232,9 +233,9 @@ def _mention(
         ),
         confidence=min(1.0, max(0.0, claim.probability)),
         main=main,
-        why=tuple(_reasons(sent, claim)),
         plover=info.coded(claim.stance, claim.direction, claim.role, sent.kinds),
         msmt=info.msmt,
+        why=tuple(_reasons(sent, claim)),
     )
 
 

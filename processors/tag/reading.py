@@ -190,4 +190,28 @@ class Reader:
                 if cue.start >= start and cue.end <= end:
                     words.append(cue._replace(start=cue.start - start, end=cue.end - start))
                 at_cue += 1
-            yield Sent(place, start, end, text[start:end], folded[start:end], tuple(mine), tuple(words), paragraph)
+            yield Sent(place, start, end, text[start:end], folded[start:end], tuple(mine), _of_the_matter(words, mine), paragraph)
+
+
+_SPEAKS = ("report", "denied", "alleged", "confirmed", "unanswered")
+_GOODS = ("strong:arms", "strong:energy", "strong:labour", "strong:trade", "strong:finance")
+_OFFICE = ("strong:diplomacy", "weak:diplomacy", "strong:military", "weak:military", "strong:trade", "weak:trade")
+
+
+def _of_the_matter(cues: Sequence[Cue], hits: Sequence[Hit]) -> tuple[Cue, ...]:
+    """The cues, less event words that state no event here, where what is told has words of its own.
+
+    A speaker's office is none (a ministry that denies arms is no diplomacy), nor is receiving what is no person (shells are no visit).
+    """
+    events = [cue for cue in cues if cue.kind.startswith(("strong:", "weak:"))]
+    speaks = any(cue.kind in _SPEAKS for cue in cues)
+    offices = [cue for cue in cues if cue.kind == "source"] if speaks else []
+    goods = any(cue.kind in _GOODS for cue in cues) and not any(h.entity.kind == "person" or h.kind == "office" for h in hits)
+    taken = [cue for cue in cues if cue.kind == "receive"] if goods else []
+
+    def aside(cue: Cue) -> bool:
+        others = offices if cue.kind in _OFFICE else taken if cue.kind == "strong:visit" else []
+        return any(cue.start < one.end and one.start < cue.end for one in others)
+
+    told = any(not aside(cue) for cue in events)
+    return tuple(cue for cue in cues if not aside(cue)) if told else tuple(cues)

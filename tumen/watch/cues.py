@@ -71,6 +71,7 @@ CLASSES: Mapping[str, str] = {
     "mutual": "both do it: together, joint, signed with, talks, exchange",
     "to": "stands directly before (after, in ko and ja) the name of a receiver or a goal",
     "from": "stands directly before (after, in ko and ja) the name of a giver or an origin",
+    "origin": "as `from`, and can mean nothing else: out of, coming from (`from` may also be of, by, with)",
     "pair": "stands for both sides: the two countries, both leaders, the sides",
     "dprk": "stands for the DPRK where it is the subject: the regime, the North",
     "russia": "stands for Russia where it is the subject: the invader; our country in a Russian outlet",
@@ -85,8 +86,8 @@ CLASSES: Mapping[str, str] = {
     "war": "the war in Ukraine by itself: strikes, front, drones over cities",
     "occasion": "what an event is held for, not what it is: on the anniversary of",
     "after": "dates an event by an earlier one, which is recalled: a day after, in the wake of",
-    "diplomacy_else": "relations of one side with a third: summit with Trump, inter-Korean, Beijing",
     "phone": "they spoke by telephone",
+    "diplomacy_else": "relations of one side with a third: summit with Trump, inter-Korean, Beijing",
 }
 
 _WORD = re.compile(r"\(([^()]*)\)")
@@ -111,7 +112,6 @@ class Cues(Frozen):
         return self.language not in UNSPACED
 
 
-class EventInfo(Frozen):
 class Variant(Frozen):
     """Another PLOVER type and mode, where stance, direction and a cue class of the sentence are as said; what is not said is free."""
 
@@ -129,6 +129,7 @@ class Variant(Frozen):
         )
 
 
+class EventInfo(Frozen):
     """What an event type is called elsewhere.  `plover`: type; `mode`, `context` as PLOVER has them; `msmt`: the heading, or None.
 
     `told`: by stance or role, the contexts for how it is told, the same for every event.
@@ -137,11 +138,10 @@ class Variant(Frozen):
     plover: str
     mode: str | None = None
     context: tuple[str, ...] = ()
-    msmt: str | None = None
     variant: tuple[Variant, ...] = ()
     told: Mapping[str, tuple[str, ...]] = {}
+    msmt: str | None = None
     title: str = Field(description="for the English event line")
-
 
     def coded(self, stance: Stance, direction: Direction, role: Role, cues: Container[str]) -> Plover:
         """The event in PLOVER's words.  `cues`: the cue classes of its sentence."""
@@ -152,6 +152,7 @@ class Variant(Frozen):
             mode=variant.mode if variant else self.mode,
             context=tuple(dict.fromkeys((*self.context, *told))),
         )
+
 
 def expand(pattern: str) -> list[str]:
     """Every plain pattern that the alternatives of `pattern` stand for."""
@@ -182,10 +183,10 @@ def load_events(folder: Path, findings: list[str]) -> dict[EventType, EventInfo]
             findings.append(f"{path.name}: expected a file with a table for each event type")
         return {}
     found: dict[EventType, EventInfo] = {}
-    for key, table in data.items():
     told = data.pop("told", {})
     ways = (*get_args(Stance), *get_args(Role))
     findings.extend(f"{path.name}: told.{way}: expected one of {', '.join(ways)}" for way in told if way not in ways)
+    for key, table in data.items():
         if key not in set(EventType):
             findings.append(f"{path.name}: {key}: expected one of {', '.join(EventType)}")
             continue
