@@ -38,6 +38,33 @@ def test_resolved(language: str, text: str, date: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("language", "text", "written", "date"),
+    [
+        ("fr", "vendredi dernier, à moscou", "vendredi dernier", "2024-09-13"),
+        ("fr", "livrés à la mi-septembre", "la mi-septembre", "2024-09"),
+        ("fr", "du 3 au 5 septembre", "3 au 5 septembre", "2024-09-03"),
+        ("es", "a finales de octubre", "finales de octubre", "2024-10"),
+        ("es", "el pasado viernes", "el pasado viernes", "2024-09-13"),
+        ("es", "viajará mañana a moscú", "mañana", "2024-09-21"),
+        ("es", "esta mañana", "esta mañana", "2024-09-20"),
+        ("es", "el martes por la mañana", "el martes", "2024-09-17"),
+        ("de", "vom 2. bis 4. september", "2. bis 4. september", "2024-09-02"),
+        ("de", "ende august", "ende august", "2024-08"),
+        ("it", "a metà settembre", "metà settembre", "2024-09"),
+        ("it", "dal 3 al 5 settembre", "3 al 5 settembre", "2024-09-03"),
+        ("pl", "od 3 do 5 września", "3 do 5 września", "2024-09-03"),
+        ("ru", "в начале сентября", "начале сентября", "2024-09"),
+        ("ru", "с 3 по 5 сентября", "3 по 5 сентября", "2024-09-03"),
+        ("uk", "наприкінці серпня", "наприкінці серпня", "2024-08"),
+        ("en", "from 3 to 5 september", "3 to 5 september", "2024-09-03"),
+    ],
+)
+def test_the_whole_of_a_date(language: str, text: str, written: str, date: str) -> None:
+    (hit,) = find_dates(text, language)
+    assert (hit.text, resolve(hit, PUBLISHED)) == (written, date)
+
+
+@pytest.mark.parametrize(
     ("text", "published", "future", "date"),
     [
         ("venerdì", None, False, None),

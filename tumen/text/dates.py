@@ -38,6 +38,9 @@ class _Dates(NamedTuple):
     ago: tuple[re.Pattern[str], ...]
     last: re.Pattern[str]
     next: re.Pattern[str]
+    before: re.Pattern[str]  # what still belongs to a date in front of it: "last", "mid-"
+    behind: re.Pattern[str]
+    first: re.Pattern[str] | None  # the first day of two, in front of the second
     words: Words
 
 
@@ -74,6 +77,9 @@ def _dates(language: str) -> _Dates:
         tuple(compiled(t) for t in d.ago),
         re.compile(left + "(?:" + alternatives(d.last, spaced=spaced) + ")" + right),
         re.compile(left + "(?:" + alternatives(d.next, spaced=spaced) + ")" + right),
+        re.compile(f"{left}(?:{alternatives((*d.last, *d.next, *d.part), spaced=spaced)})[ -]?$"),
+        re.compile(f"[ ](?:{alternatives((*d.last, *d.next), spaced=spaced)}){right}"),
+        re.compile(rf"(?<![\d.,])([0-3]?\d)(?:\.|er)?\s*(?:{alternatives(d.until, spaced=spaced)})\s*$") if d.until else None,
         words,
     )
 
@@ -86,8 +92,22 @@ def find_dates(folded: str, language: str | None, written: str | None = None) ->
     taken: list[DateHit] = []
     for hit in _candidates(folded, means):
         if not any(hit.start < other.end and other.start < hit.end for other in taken):
-            taken.append(hit._replace(text=(written or folded)[hit.start : hit.end]))
+            whole = _widened(hit, folded, means) if language not in UNSPACED else hit
+            taken.append(whole._replace(text=(written or folded)[whole.start : whole.end]))
     return sorted(taken)
+
+
+def _widened(hit: DateHit, folded: str, means: _Dates) -> DateHit:
+    """The date with what is said of it on either side ("vendredi dernier", "mi-septembre"); of two days ("24. bis 26.") the first counts."""
+    if hit.offset is not None:
+        return hit
+    start = max(0, hit.start - 40)
+    front = folded[start : hit.start]
+    if hit.day is not None and means.first is not None and (first := means.first.search(front)) and 0 < int(first.group(1)) < hit.day:
+        return hit._replace(start=start + first.start(), day=int(first.group(1)))
+    before = means.before.search(front) if hit.day is None else None
+    behind = means.behind.match(folded, hit.end)
+    return hit._replace(start=start + before.start() if before else hit.start, end=behind.end() if behind else hit.end)
 
 
 def _candidates(folded: str, means: _Dates) -> Iterator[DateHit]:

@@ -15,11 +15,13 @@ weekdays = [["lunedì"], ...]              # 7 lists from Monday
 templates = ["{d} {month} {y}", ...]      # longest first; {d} {m} {y} numbers, {month} {weekday} words
 last = ["scors*"]                         # beside a weekday or month: the one before
 next = ["prossim*"]
+part = ["metà"]                           # before a month, a year or one of these: which part of it is meant
+until = ["al"]                            # between the two days of "dal 24 al 26 novembre"
 ago = ["{n} {span} fa"]                   # {n} a number or number word, {span} from `spans`
 [dates.spans]
 "giorn*" = "d"                            # d, w, m, y
 [dates.relative]
-ieri = "-1d"                              # offset; 0d = today; "autumn", "spring", ... = the last one over
+ieri = "-1d"                              # offset; 0d = today; "autumn", "spring", ... = the last one over; "" = no date
 """
 
 import re
@@ -42,6 +44,8 @@ class DateWords(Frozen):
     templates: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
     next: tuple[str, ...] = ()
+    part: tuple[str, ...] = ()
+    until: tuple[str, ...] = ()
     ago: tuple[str, ...] = ()
     spans: Mapping[str, str] = {}
     relative: Mapping[str, str] = {}
