@@ -24,7 +24,7 @@ REASONS = ("empty", "binary", "not_an_article", "consent_wall", "redirect", "ref
 Source = Literal["feed", "page", "url", "text", "file"]
 
 TITLE_MAX = 500
-LANGUAGE_SAMPLE = 700  # characters of the text that tell its language
+LANGUAGE_SAMPLE = 350  # characters of the text that tell its language
 LEAST_LETTERS = 3
 CONSENT_LIMIT = 1500  # a consent wall is short; an article about cookies is not
 STUB = 200  # characters on a page that sends its reader elsewhere: an article has more

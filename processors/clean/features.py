@@ -3,11 +3,11 @@
 `describe` is the only place where a line becomes numbers, in training and in use.  Nothing here knows a publisher.
 """
 
-import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -21,15 +21,17 @@ HEAD = 160  # characters of a line that are looked at closely: a paragraph shows
 TAIL_LIMIT = 62  # characters at a line's end in which a picture's credit is looked for
 PROSE = 100  # mass from which a line with a sentence's end counts as running text
 STEM_LIMIT = 300  # characters of an unspaced run whose pairs are compared with other lines'
+SHORT_LINE, AT_HAND = 80, 4096  # characters of a line that is kept at hand, and how many are: some 8 MB
 CUE_LIMIT = 400  # longer lines are never furniture by their cues
 
 _WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
 _WORD = re.compile(r"\w+(?:'\w+)?")
-_DATE = re.compile(r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b(?:19|20)\d\d\b|\d{1,2}\s*[月월]\s*\d{1,2}")
-_TIME = re.compile(r"\b\d{1,2}[:.h]\d{2}\b")
-_DIGIT = re.compile(r"\d")
+# 3.4.2021, 2021, 3月4日; 10:15.  Both begin with what a search can skip to, a digit; behind it they ask whether a word begins there.
+_DATE = re.compile(r"\d(?:\d?\s*[月월]\s*\d|(?<!\w\d)(?:\d?[./-]\d{1,2}[./-]\d{2,4}\b|(?:(?<=1)9|(?<=2)0)\d\d\b))")
+_TIME = re.compile(r"\d(?<!\w\d)\d?[:.h]\d{2}\b")
 _DOMAIN = re.compile(r"\.(?:com|org|net|info|eu|it|ru|de|fr|uk|es|pl)\b")
-_GLUED = re.compile(r"[a-zà-ÿа-я][A-ZÀ-ÞА-Я]")
+_GLUED_SMALL = "".join(chr(code) for first, last in ("az", "àÿ", "ая") for code in range(ord(first), ord(last) + 1))
+_GLUED_BIG = "".join(chr(code) for first, last in ("AZ", "ÀÞ", "АЯ") for code in range(ord(first), ord(last) + 1))
 _SEPARATORS = "|·•›»>/#"
 _BULLET = re.compile(r"[*+\-–—•·■►▶▪#]\s|[*+•·■►▶▪]$")
 _NUMBERED = re.compile(r"\d{1,3}[.)]\s")
@@ -38,8 +40,7 @@ _TAIL = " \t*•·■►▶▪#>|."
 _TERMINAL = ".!?…。！？｡։।"
 _CLOSERS = "\"'»”’)]“」』】* "
 _TAIL_AFTER = re.compile(r"[.!?…][\"'»”’)]?\s[^\W\d_][^.!?…:]{1,60}$")  # a caption's sentence, and behind it whose picture it is
-_CREDITED = re.compile(r"(?:©|\(c\)|\s/\s|/|\||\()\s?[^\W\d_a-zà-ÿа-я][^.!?:]{1,50}$")
-_STOPS = (". ", "! ", "? ", "。")
+_CREDITED = re.compile(r"[©/|(](?:(?<=\()c\))?\s?[^\W\d_a-zà-ÿа-я][^.!?:]{1,50}$")
 _QUOTES = "\"'«“„‘「『"
 
 OWN = (
@@ -73,7 +74,11 @@ class Page:
 
 def key_of(line: str) -> str:
     """What makes two lines the same: case, bullets, numbering and spaces aside."""
-    return " ".join(line.casefold().lstrip(_STRIP).rstrip(_TAIL).split())
+    return " ".join(_bare(line.casefold()).split())
+
+
+def _bare(folded: str) -> str:
+    return folded.lstrip(_STRIP).rstrip(_TAIL)
 
 
 def letters(text: str) -> str:
@@ -81,7 +86,14 @@ def letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
 
 
-def _stems(words: Sequence[str], wide: int) -> frozenset[str]:
+def _wide(lines: Sequence[str]) -> list[int]:
+    """How many characters of each line are of a script that writes them wide."""
+    if _WIDE.search("".join(lines)) is None:
+        return [0] * len(lines)
+    return [0 if line.isascii() else len(_WIDE.findall(line)) for line in lines]
+
+
+def _stems(words: Sequence[str], wide: bool) -> frozenset[str]:
     """Crude stems: five letters of a longer word, pairs of characters where words are not spaced."""
     if not wide:
         return frozenset([word[:5] for word in words if len(word) >= 4])
@@ -94,107 +106,226 @@ def _stems(words: Sequence[str], wide: int) -> frozenset[str]:
     return frozenset(found)
 
 
-def _own(line: str, words: list[str], wide: int, cues: Cues) -> list[float]:
-    """The features of one line alone, in the order of `OWN`; those that need the page are filled in later."""
-    size = len(line)
-    mass = size + 1.5 * wide
-    count = len(words)
+class _Traits(NamedTuple):
+    """What a loop over the lines finds out about each, in the order of `_LOOPED`; the rest of `OWN` is counted for all lines at once."""
+
+    terminal: bool
+    colon: bool
+    bullet: bool
+    numbered: bool
+    lower: bool
+    upper: bool
+    commas: int
+    all_caps: bool
+    link: bool
+    ellipsis: bool
+    date: bool
+    time: bool
+    quoted: bool
+    question: bool
+    parenthesis: bool
+    sentences: int
+    tail: bool
+    credited: bool
+
+
+def _traits(line: str, digits: int) -> _Traits:
     bare = line.rstrip(_CLOSERS)
     end = bare[-1:] or " "
     ellipsis = bare.endswith(("…", "...", "[…", "[..."))
     head = line[:HEAD]
-    initials = [w[0] for w in head.split()]
-    spelt = sum(map(str.isalpha, initials))
-    capitals = sum(map(str.isupper, initials)) / spelt if spelt else 0.0
-    digits = len(_DIGIT.findall(head))
     terminal = end in _TERMINAL
     first = line.lstrip(_STRIP + _QUOTES)[:1]
-    return [
-        math.log1p(mass) / 6.0,
-        math.log1p(count + wide / 2) / 4.0,
-        terminal and not ellipsis,
+    return _Traits(
+        terminal,
         end == ":" or end == "：",
-        bool(_BULLET.match(line)),
-        bool(_NUMBERED.match(line)),
+        _BULLET.match(line) is not None,
+        _NUMBERED.match(line) is not None,
         first.islower(),
         first.isupper(),
-        min(line.count(",") / (count + 1.0), 1.0),
-        digits / len(head),
-        capitals,
+        line.count(","),
         head.isupper(),
-        "http" in head or "www." in head or "@" in head or bool(_DOMAIN.search(head)),
+        "http" in head or "www." in head or "@" in head or _DOMAIN.search(head) is not None,
         ellipsis,
-        digits > 1 and bool(_DATE.search(head)),
-        digits > 1 and bool(_TIME.search(head)),
-        0.0,
-        0.0,
-        0.0,
-        0.0,
+        digits > 1 and _DATE.search(head) is not None,
+        digits > 1 and _TIME.search(head) is not None,
         line[0] in _QUOTES,
-        0.5,
-        min(sum(map(head.count, _SEPARATORS)) / 3.0, 1.0),
-        min(len(_GLUED.findall(head)) / 4.0, 1.0),
-        min(size / (count or 1), 15.0) / 10.0,
-        mass >= PROSE and terminal,
         end in "?？",
-        wide / size,
         line[0] in "([",
-        min(sum(map(line.count, _STOPS)) / 4.0, 1.0),
-        cues.total,
-        not terminal and bool(_TAIL_AFTER.search(line[-TAIL_LIMIT - 2 :])),
-        not terminal and bool(_CREDITED.search(line[-TAIL_LIMIT:])),
-        0.0,
-        *cues.covered,
-        *cues.opens,
-    ]
+        line.count(". ") + line.count("! ") + line.count("? ") + line.count("。"),
+        not terminal and _TAIL_AFTER.search(line[-TAIL_LIMIT - 2 :]) is not None,
+        not terminal and _CREDITED.search(line[-TAIL_LIMIT:]) is not None,
+    )
 
 
 _AT = {name: number for number, name in enumerate(OWN)}
+_LOOPED = [_AT[name] for name in _Traits._fields]
+_CUED = [_AT["cues"], *range(_AT[KINDS[0]], len(OWN))]
+
+
+def _own(lines: Sequence[str], words: Sequence[list[str]], cues: Sequence[Cues], addressed: Sequence[int]) -> Matrix:
+    """The features of each line alone, in the order of `OWN`; those that need the page are filled in later."""
+    size = np.array([len(line) for line in lines])
+    broad = np.array(_wide(lines))
+    count = np.array([len(found) for found in words])
+    marks = _marks(lines)
+    traits = np.array(list(map(_traits, lines, marks.digits.tolist())), dtype=np.float64)
+    mass = size + 1.5 * broad
+    head = np.minimum(size, HEAD)
+    own = np.zeros((len(lines), len(OWN)), dtype=np.float32)
+    own[:, _LOOPED] = traits
+    terminal, ellipsis = own[:, _AT["terminal"]] > 0, own[:, _AT["ellipsis"]] > 0
+    columns = {
+        "mass": np.log1p(mass) / 6.0,
+        "words": np.log1p(count + broad / 2) / 4.0,
+        "terminal": terminal & ~ellipsis,
+        "commas": np.minimum(traits[:, _Traits._fields.index("commas")] / (count + 1.0), 1.0),
+        "digits": marks.digits / head,
+        "capitals": marks.capitals / np.maximum(marks.initials, 1),
+        "shared": 0.5,
+        "separators": np.minimum(marks.separators / 3.0, 1.0),
+        "glued": np.minimum(marks.glued / 4.0, 1.0),
+        "word_length": np.minimum(size / np.maximum(count, 1), 15.0) / 10.0,
+        "prose": (mass >= PROSE) & terminal,
+        "wide": broad / size,
+        "sentences": np.minimum(traits[:, _Traits._fields.index("sentences")] / 4.0, 1.0),
+        "address": np.minimum(np.array(addressed) / np.maximum(count, 1) * 5.0, 1.0),
+    }
+    for name, column in columns.items():
+        own[:, _AT[name]] = column
+    if cued := [number for number, cue in enumerate(cues) if cue is not NOTHING]:
+        own[np.ix_(cued, _CUED)] = [(cue.total, *cue.covered, *cue.opens) for cue in cues if cue is not NOTHING]
+    return own
+
+
+_DIGITAL, _SPELT, _CAPITAL, _SEPARATING, _SMALL, _BIG, _BLANK = (1 << bit for bit in range(7))
+
+
+@cache
+def _kinds_of_characters() -> npt.NDArray[np.uint8]:
+    """A bit a property, for each character of the Basic Multilingual Plane; its last, which is none, stands for all beyond it (emoji)."""
+    every = "".join(chr(code) if not 0xD800 <= code < 0xE000 else "\0" for code in range(0x10000))
+    kinds = np.zeros(0x10000, dtype=np.uint8)
+    for bit, holds in ((_DIGITAL, str.isdecimal), (_SPELT, str.isalpha), (_CAPITAL, str.isupper)):
+        kinds |= np.fromiter(map(holds, every), dtype=np.bool_, count=len(every)) * np.uint8(bit)
+    for bit, characters in ((_SEPARATING, _SEPARATORS), (_SMALL, _GLUED_SMALL), (_BIG, _GLUED_BIG), (_BLANK, " ")):
+        kinds[[ord(character) for character in characters]] |= np.uint8(bit)
+    return kinds
+
+
+class _Marks(NamedTuple):
+    """How many characters of a line's head are digits, separators, a small letter before a capital; its words' initials that are letters,
+    and those that are capitals."""
+
+    digits: npt.NDArray[np.int64]
+    separators: npt.NDArray[np.int64]
+    glued: npt.NDArray[np.int64]
+    initials: npt.NDArray[np.int64]
+    capitals: npt.NDArray[np.int64]
+
+
+def _marks(lines: Sequence[str]) -> _Marks:
+    """Counted for all lines at once: a character is looked up once, whatever is asked of it."""
+    heads = [line[:HEAD] for line in lines]
+    starts = np.cumsum([0, *(len(head) + 1 for head in heads[:-1])])
+    codes = np.frombuffer(f" {' '.join(heads)}".encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    kinds = _kinds_of_characters()[np.minimum(codes, 0xFFFF)]
+    before, kinds = kinds[:-1], kinds[1:]
+    first = (before & _BLANK).astype(np.bool_)
+    glued = ((before & _SMALL) > 0) & ((kinds & _BIG) > 0)
+    found = np.stack(
+        [kinds & _DIGITAL, kinds & _SEPARATING, glued, first & ((kinds & _SPELT) > 0), first & ((kinds & _CAPITAL) > 0)], dtype=np.uint8
+    )
+    return _Marks(*np.add.reduceat(found > 0, starts, axis=1, dtype=np.int64))
+
+
 _NEAR = [_AT[name] for name in NEAR]
 _OPENS = [_AT[f"opens_{kind}"] for kind in _ENDS]
 
 
+class _Line(NamedTuple):
+    """What a line is by itself, wherever it stands: `row` its own features (`OWN`) as bytes, `spoken` its function words by language."""
+
+    row: bytes
+    cues: Cues
+    key: str
+    stems: frozenset[str]
+    words: int
+    spoken: dict[str, int]
+
+
+class _Reader:
+    """Reads lines.  A site's navigation comes again with each of its pages: the short lines of the latest pages are kept at hand."""
+
+    def __init__(self, furniture: Furniture) -> None:
+        self._furniture = furniture
+        self._at_hand: dict[str, _Line] = {}
+
+    def read(self, lines: Sequence[str]) -> list[_Line]:
+        at_hand = self._at_hand
+        fresh = list(dict.fromkeys(line for line in lines if line not in at_hand))
+        read = dict(zip(fresh, self._read(fresh), strict=True)) if fresh else {}
+        found = [read.get(line) or at_hand[line] for line in lines]
+        if len(at_hand) + len(fresh) > AT_HAND:
+            self._at_hand = {}
+        self._at_hand.update((line, one) for line, one in read.items() if len(line) <= SHORT_LINE)
+        return found
+
+    def _read(self, lines: Sequence[str]) -> Iterator[_Line]:
+        lowered = [line[:CUE_LIMIT].casefold() for line in lines]
+        folds = [fold.replace("’", "'") for fold in lowered]
+        words = [_WORD.findall(fold) for fold in folds]
+        cues = [self._furniture.cues(fold) if len(fold) < CUE_LIMIT else NOTHING for fold in folds]
+        own = _own(lines, words, cues, [self._furniture.addressed(found) for found in words])
+        size = own.shape[1] * own.itemsize
+        raw, broad = own.tobytes(), own[:, _AT["wide"]].tolist()
+        for number, found in enumerate(words):
+            row = raw[number * size : (number + 1) * size]
+            spoken = self._furniture.languages(found)
+            yield _Line(row, cues[number], _bare(lowered[number]), _stems(found, broad[number] > 0), len(found), spoken)
+
+
+@cache
+def _reader(furniture: Furniture) -> _Reader:
+    return _Reader(furniture)
+
+
 def describe(lines: list[str], furniture: Furniture) -> Page:
-    """`lines` are not empty and stripped.  Gives one row a line: its own features, its neighbours', and its place on the page."""
-    folds = [line[:CUE_LIMIT].casefold().replace("’", "'") for line in lines]
-    words = [_WORD.findall(fold) for fold in folds]
-    cues = tuple(furniture.cues(fold) if len(fold) < CUE_LIMIT else NOTHING for fold in folds)
-    unspaced = _WIDE.search("".join(lines)) is not None
-    wide = [len(_WIDE.findall(line)) if unspaced and not line.isascii() else 0 for line in lines]
-    own = np.array([_own(*row) for row in zip(lines, words, wide, cues, strict=True)], dtype=np.float32)
+    """`lines` are not empty, stripped, their spaces single (as `split_lines` leaves them).
+
+    Gives one row a line: its own features, its neighbours', and its place on the page.
+    """
+    read = _reader(furniture).read(lines)
+    own = np.frombuffer(b"".join([line.row for line in read]), dtype=np.float32).reshape(len(lines), len(OWN)).copy()
     prose = own[:, _AT["prose"]] > 0
-    main = _languages(own, prose, words, furniture)
-    keys = tuple(key_of(line[:CUE_LIMIT]) for line in lines)
+    main = _languages(own, prose, read)
+    keys = tuple([line.key for line in read])
     _repeats(own, keys)
     runs = _runs(own, prose)
-    stems = tuple(_stems(found, broad) for found, broad in zip(words, wide, strict=True))
+    stems = tuple([line.stems for line in read])
     own[:, _AT["shared"]] = shared(stems, np.where(runs.inside & prose, 1.0, 0.0).astype(np.float32))
-    return Page(np.hstack([own, _neighbours(own), _place(own, prose), runs.columns]), cues, keys, prose, main, stems)
+    matrix = np.hstack([own, _neighbours(own), _place(own, prose), runs.columns])
+    return Page(matrix, tuple([line.cues for line in read]), keys, prose, main, stems)
 
 
-def _languages(own: Matrix, prose: npt.NDArray[np.bool_], words: list[list[str]], furniture: Furniture) -> str | None:
-    """Fill in how much of a line is function words of the page's main language, and of the language that has most more than it; and
-    how much of it speaks to its reader ("you", "our").
-    """
-    counts = [furniture.languages(found) for found in words]
+def _languages(own: Matrix, prose: npt.NDArray[np.bool_], read: Sequence[_Line]) -> str | None:
+    """Fill in how much of a line is function words of the page's main language, and of the language that has most more than it."""
     votes: Counter[str] = Counter()
-    for number, found in enumerate(counts):
-        if prose[number]:
-            votes.update(found)
+    for chosen in (prose.tolist(), [True] * len(read)):
+        for line, counts in zip(read, chosen, strict=True):
+            if counts:
+                for language, count in line.spoken.items():
+                    votes[language] += count
+        if votes:
+            break
     if not votes:
-        for found in counts:
-            votes.update(found)
-    main = max(votes, key=lambda language: (votes[language], language)) if votes else None
-    stop, foreign = [0.0] * len(words), [0.0] * len(words)
-    for number, found in enumerate(counts):
-        if found and main is not None:
-            mine, best = found.get(main, 0), max(found.values())
-            size = len(words[number]) or 1
-            stop[number] = mine / size
-            foreign[number] = (best - mine) / size
-    own[:, _AT["stop"]] = stop
-    own[:, _AT["foreign"]] = foreign
-    own[:, _AT["address"]] = [min(furniture.addressed(found) / (len(found) or 1) * 5.0, 1.0) for found in words]
+        return None
+    main = max(votes, key=lambda language: (votes[language], language))
+    for number, line in enumerate(read):
+        if line.spoken:
+            mine, size = line.spoken.get(main, 0), line.words or 1
+            own[number, _AT["stop"]] = mine / size
+            own[number, _AT["foreign"]] = (max(line.spoken.values()) - mine) / size
     return main
 
 

@@ -93,8 +93,8 @@ class Furniture:
         """How many of the (casefolded) words are function words of each language."""
         counts: dict[str, int] = {}
         stop = self.stop
-        for word in words:
-            for language in stop.get(word, ()):
+        for languages in filter(None, map(stop.get, words)):
+            for language in languages:
                 counts[language] = counts.get(language, 0) + 1
         return counts
 

@@ -142,7 +142,7 @@ def _credit() -> re.Pattern[str]:
 def _overruled(line: str, page: Page, number: int, rules: dict[int, str]) -> bool:
     """Lines that the model takes for text and that are none: captions with their credit, forms, the tail of a syndicated text."""
     cues = page.cues[number]
-    if (cues.covered[_KIND["credit"]] > 0 and _credit().search(line[-100:])) or (len(line) < CUE_LIMIT and _OWNED.search(line)):
+    if (cues.covered[_KIND["credit"]] > 0 and _credit().search(line[-100:])) or (len(line) < CUE_LIMIT and _is_owned(line)):
         rules[number] = "caption"
         return True
     if max(cues.covered[_KIND[kind]] for kind in _FORMS) > 0.8:
@@ -152,6 +152,11 @@ def _overruled(line: str, page: Page, number: int, rules: dict[int, str]) -> boo
         rules[number] = "syndicated"
         return True
     return False
+
+
+def _is_owned(line: str) -> bool:
+    """Most lines hold no such mark, and need no search."""
+    return ("©" in line or "(c)" in line) and _OWNED.search(line) is not None
 
 
 def without_copies(kept: Sequence[int], at: int | None, page: Page, rules: dict[int, str]) -> list[int]:

@@ -48,7 +48,7 @@ def text_examples(path: Path) -> list[Example]:
     """Every labelled page of plain text whole, then every crop of it."""
     examples = []
     for row in read_text_pages(path):
-        pairs = [(line.strip(), label) for line, label in zip(row.lines, row.labels, strict=True) if line.strip()]
+        pairs = [(" ".join(line.split()), label) for line, label in zip(row.lines, row.labels, strict=True) if line.strip()]
         kept = [number for number, (_, label) in enumerate(pairs) if label == "keep"]
         if not kept:
             continue

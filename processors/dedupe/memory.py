@@ -104,8 +104,8 @@ class Memory:
 
     def holder(self, claim: Claim, key: str | None) -> Remembered | None:
         """The article that holds this id, page or text."""
-        number = self._state.get(f"{claim}/{key}") if key is not None else None
-        return self.article(int.from_bytes(number, "little")) if number is not None else None
+        number = self._numbers(f"{claim}/{key}") if key is not None else b""
+        return self.article(int.from_bytes(number, "little")) if number else None
 
     def article(self, number: int) -> Remembered | None:
         raw = self._state.get(f"art/{number:010}")
@@ -158,10 +158,10 @@ class Memory:
 
     def _put(self, number: int, record: Record, sketch: Sketch, *, indexed: bool) -> None:
         raw = number.to_bytes(4, "little")
-        self._state.put(f"id/{record.id}", raw)
-        for claim, key in _claims(record):
-            if self._state.get(f"{claim}/{key}") is None:
-                self._state.put(f"{claim}/{key}", raw)
+        self._point(f"id/{record.id}", raw)
+        for pointer in _claims(record):
+            if not self._numbers(pointer):
+                self._point(pointer, raw)
         self._state.put(f"art/{number:010}", record.model_dump_json(exclude_defaults=True).encode())
         bands, anchors = (sketch.bands, sketch.anchors) if indexed else ((), ())
         for pointer in _pointers(bands, anchors):
@@ -172,9 +172,9 @@ class Memory:
     def _forget(self, known: Remembered) -> None:
         number, record = known
         raw = number.to_bytes(4, "little")
-        for claim, key in (("id", record.id), *_claims(record)):
-            if self._state.get(f"{claim}/{key}") == raw:
-                self._state.delete(f"{claim}/{key}")
+        for pointer in (f"id/{record.id}", *_claims(record)):
+            if self._numbers(pointer) == raw:
+                self._point(pointer, b"")
         sketch = self._sketch(number)
         for pointer in _pointers(sketch.bands.tolist(), sketch.anchors.tolist()):
             numbers = self._numbers(pointer)
@@ -206,10 +206,10 @@ class Memory:
         self._state.put("meta", meta.model_dump_json().encode())
 
 
-def _claims(record: Record) -> Iterator[tuple[str, str]]:
-    yield "text", record.same
+def _claims(record: Record) -> Iterator[str]:
+    yield f"text/{record.same}"
     if record.url is not None:
-        yield "url", record.url
+        yield f"url/{record.url}"
 
 
 def _pointers(bands: Iterable[int], anchors: Iterable[int]) -> Iterator[str]:

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -82,7 +82,7 @@ class Sketch:
     @cached_property
     def _numbers(self) -> npt.NDArray[np.uint64]:
         """A number a token, the same in every process (Python's own `hash` is not)."""
-        return np.array([crc32(token.encode("utf-8", "surrogatepass")) for token in self.tokens], dtype=np.uint64)
+        return np.array(list(map(_number, self.tokens)), dtype=np.uint64)
 
     @cached_property
     def _shingles(self) -> npt.NDArray[np.uint64]:
@@ -130,8 +130,22 @@ class Sketch:
         if len(self.shingles) < FEWEST or not len(runs):
             return ()
         window = min(self.window, len(runs))
-        smallest = np.lib.stride_tricks.sliding_window_view(runs, window).min(axis=1)
-        return tuple(int(value) >> 24 for value in np.unique(smallest))
+        return tuple((np.unique(_smallest(runs, window)) >> np.uint64(24)).tolist())
+
+
+@lru_cache(maxsize=20_000)  # a language says most of what it says with few words
+def _number(token: str) -> int:
+    return crc32(token.encode("utf-8", "surrogatepass"))
+
+
+def _smallest(numbers: npt.NDArray[np.uint64], window: int) -> npt.NDArray[np.uint64]:
+    """The smallest number of each window, from windows of half its size, and so on down."""
+    reach = 1
+    while 2 * reach <= window:
+        numbers = np.minimum(numbers[:-reach], numbers[reach:])
+        reach *= 2
+    rest = window - reach
+    return np.minimum(numbers[: len(numbers) - rest], numbers[rest:]) if rest else numbers
 
 
 def sketch_of(text: str) -> Sketch:
