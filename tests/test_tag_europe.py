@@ -62,3 +62,19 @@ DENIALS = [
 def test_who_denies_is_not_what_is_denied(stage: Stage[Translated], language: str, title: str, event: str, direction: str) -> None:
     assert kinds(tagged(stage, language, title, "").mentions) == [(event, direction, "denied")]
     assert kinds(tagged(stage, language, "", f"{title}.").mentions) == [(event, direction, "denied")]
+
+
+GREETINGS = [
+    ("it", "Vladimir Putin si è congratulato con Kim Jong Un per l'anniversario del partito.", "to_dprk"),
+    ("fr", "Kim Jong Un a félicité Vladimir Poutine pour le Jour de la victoire.", "to_russia"),
+    ("fr", "Kim Jong Un a adressé à Vladimir Poutine un message de félicitations, au nom du peuple coréen.", "to_russia"),
+    ("de", "Kim Jong Un hat Wladimir Putin zum Geburtstag ein Glückwunschschreiben geschickt.", "to_russia"),
+    ("es", "Kim Jong Un felicitó a Vladímir Putin por el Día de la Victoria.", "to_russia"),
+    ("ru", "Владимир Путин поздравил Ким Чен Ына с годовщиной освобождения Кореи.", "to_dprk"),
+    ("uk", "Кім Чен Ин привітав Володимира Путіна з Днем перемоги.", "to_russia"),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "direction"), GREETINGS)
+def test_who_is_named_first_greets_the_other(stage: Stage[Translated], language: str, text: str, direction: str) -> None:
+    assert ("diplomacy", direction, "asserted") in kinds(tagged(stage, language, "", text).mentions)

@@ -224,16 +224,20 @@ _MOVED = ("arms", "troops", "technology", "energy", "trade", "labour")
 
 
 def direction_prior(sent: Sent, event: str) -> Vector:
-    """What comes out of one side goes to the other, whoever speaks of it: in logits of `DIRECTIONS`."""
+    """What plain words say of the way, in logits of `DIRECTIONS`: what comes out of one side goes to the other, whoever speaks of it;
+    a letter goes from who is named first to the other.
+    """
     prior = np.zeros(len(DIRECTIONS), dtype=np.float32)
-    if event not in _MOVED or sent.has("mutual", "visit_to"):
-        return prior
-    marks = sent.of("origin")
-    left = {h.entity.side for h in sent.hits if _homes(h) and any(m.start < h.start <= m.end + 1 for m in marks)}
-    if left == {"dprk"}:
-        prior[DIRECTIONS.index("to_russia")] = 2.0
-    elif left == {"russia"}:
-        prior[DIRECTIONS.index("to_dprk")] = 2.0
+    giver = None
+    if event in _MOVED and not sent.has("mutual", "visit_to"):
+        marks = sent.of("origin")
+        left = {h.entity.side for h in sent.hits if _homes(h) and any(m.start < h.start <= m.end + 1 for m in marks)}
+        giver = left.pop() if len(left) == 1 else None
+    elif event == "diplomacy" and sent.has("greets") and not sent.has("receive", "mutual", "origin"):
+        named = [h.entity.side for h in sent.hits if h.entity.side and not h.entity.agency and h.kind != "weak"]
+        giver = named[0] if len(set(named)) == 2 else None
+    if giver is not None:
+        prior[DIRECTIONS.index("to_russia" if giver == "dprk" else "to_dprk")] = 2.0
     return prior
 
 

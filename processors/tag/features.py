@@ -17,7 +17,7 @@ Matrix = npt.NDArray[np.float32]
 Vector = npt.NDArray[np.float32]
 
 EVENTS = tuple(EventType)
-_RULES_READ = ("occasion", "after", "origin", "phone")  # `mentions` and the watch read these, the models do not
+_RULES_READ = ("occasion", "after", "origin", "greets", "phone")  # `mentions` and the watch read these, the models do not
 KINDS = tuple(kind for kind in CLASSES if kind not in _RULES_READ)
 THIRDS = ("united-states", "south-korea", "ukraine", "china", "japan")
 NAMES = (

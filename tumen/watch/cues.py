@@ -86,6 +86,7 @@ CLASSES: Mapping[str, str] = {
     "war": "the war in Ukraine by itself: strikes, front, drones over cities",
     "occasion": "what an event is held for, not what it is: on the anniversary of",
     "after": "dates an event by an earlier one, which is recalled: a day after, in the wake of",
+    "greets": "sends wishes, thanks, condolences or a letter: who is named first does it, the other gets it",
     "phone": "they spoke by telephone",
     "diplomacy_else": "relations of one side with a third: summit with Trump, inter-Korean, Beijing",
 }
