@@ -30,7 +30,7 @@ def _as_it_is(tree: dict[str, Any]) -> dict[str, Any]:
 #: "item/1" -> the function that makes an "item/2" of it.  An added key is a new version too: an older process refuses a key that it does
 #: not know, and is to wait rather than to fill the dead letters.
 UPCASTS: Mapping[str, Upcast] = {
-    "tagged/1": _as_it_is,  # tagged/2: a mention's `plover` and `msmt`
+    "tagged/1": _as_it_is,  # tagged/2: a mention's `plover`, `msmt` and `speaker`, a quantity's `thing`
     "story/1": _as_it_is,  # story/2: the same
 }
 

@@ -211,12 +211,16 @@ class Actor(Frozen):
 
 
 class Quantity(Frozen):
-    """As written (`text`), and normalised: "cinque milioni di proiettili" = 5000000, unit None, item "proiettili"."""
+    """As written (`text`), and normalised: "cinque milioni di proiettili" = 5000000, unit None, item "proiettili", thing "shells".
+
+    `thing` is the item in English, in the plural, where it is one that is known.
+    """
 
     text: str
     number: float
     unit: str | None = None
     item: str | None = None
+    thing: str | None = None
 
 
 class When(Frozen):
@@ -250,6 +254,7 @@ class Plover(Frozen):
 class Mention(Frozen):
     """One sentence (or adjacent pair) that states something about the relationship.
 
+    `says` is as written; `speaker` is who that is, where the watch knows the name.
     `plover` and `msmt` (the heading of the Multilateral Sanctions Monitoring Team's reports) say the event in others' words; `plover` is
     None in what was tagged before they were written down.
     """
@@ -260,6 +265,7 @@ class Mention(Frozen):
     stance: Stance
     role: Role
     says: str | None = None
+    speaker: Actor | None = None
     actors: tuple[Actor, ...] = ()
     place: str | None = None
     quantity: Quantity | None = None

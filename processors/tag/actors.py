@@ -8,6 +8,7 @@ from typing import Literal
 
 from processors.tag.lexicon import fold
 from processors.tag.reading import Reading, Sent
+from processors.tag.says import Source
 from tumen.messages import Actor
 from tumen.watch import Entity, Hit, Watch
 
@@ -54,6 +55,24 @@ def _actors(sent: Sent, hit: Hit, published: str | None, watch: Watch) -> list[A
     if holder is not None:
         return [_actor(holder)]
     return [Actor(name=entity.name, qid=entity.qid, side=entity.side, kind="person")]
+
+
+def speaker_of(sent: Sent, source: Source) -> Actor | None:
+    """Who a source is: a name that is all of it, or a person named at its end ("Kremlin spokesman X").
+
+    A name inside it is another's: "the Russian embassy in Seoul" is not Seoul, "the Japanese press" not Japan.
+    """
+    inside = [hit for hit in sent.hits if source.start <= hit.start and hit.end <= source.end + _ENDING]
+    for hit in inside:
+        if hit.kind in ("demonym", "weak", "pair") or hit.entity.kind == "place":
+            continue
+        whole = len(inside) == 1 and hit.start - source.start <= _ARTICLE and abs(source.end - hit.end) <= _ENDING
+        if whole or (hit.entity.kind == "person" and hit.kind == "name" and hit.end == source.end):
+            return _actor(hit.entity)
+    return None
+
+
+_ARTICLE, _ENDING = 4, 2  # characters: "the ", "'s"
 
 
 def _actor(entity: Entity) -> Actor:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from processors.tag.actors import actors_of, place_of
+from processors.tag.actors import actors_of, place_of, speaker_of
 from processors.tag.claims import DIRECTIONS, STANCES, clause_of, direction_prior, meets, voice_of
 from processors.tag.features import EVENTS, Matrix, Vector
 from processors.tag.lexicon import Cue
@@ -16,6 +16,7 @@ from tumen.messages import Actor, Direction, EventType, Evidence, Mention, Quant
 from tumen.text.dates import DateHit, parse_partial, resolve
 from tumen.text.numbers import Number
 from tumen.text.words import UNSPACED
+from tumen.text.things import thing_of
 from tumen.watch import Watch
 
 SENTENCE = 0.5  # least probability of a sentence that is a mention
@@ -225,6 +226,7 @@ def _mention(
         role=claim.role,
         says=sent.text[source.start : source.end] if source else None,
         actors=actors,
+        speaker=speaker_of(sent, source) if source else None,
         place=place_of(reading, claim.index) or (_place_before(reading, claim, claims) if main else None),
         quantity=_quantity(sent, quantity) if quantity else None,
         when=when,
@@ -299,8 +301,9 @@ def quantity_for(reading: Reading, index: int, event: str) -> Number | None:
     return min(numbers, key=lambda n: min(abs(n.start - mark) for mark in marks))
 
 
-def _quantity(sent: Sent, number: Number) -> Quantity:
-    return Quantity(text=sent.text[number.start : number.end], number=number.value, unit=number.unit, item=number.item)
+def _quantity(sent: Sent, number: Number, language: str) -> Quantity:
+    text, thing = sent.text[number.start : number.end], thing_of(number.item, language)
+    return Quantity(text=text, number=number.value, unit=number.unit, item=number.item, thing=thing)
 
 
 def _english(sent: Sent, translation: Translation | None) -> str | None:
