@@ -39,9 +39,11 @@ def test_identifies_what_is_configured_and_abstains_from_the_rest(text: str, exp
         ("プーチン大統領と会談", "ja"),
         ("Міністри провели переговори у столиці, повідомляє їхня прес-служба", "uk"),
         ("Le ministre a rencontré son homologue dans la capitale", "fr"),
+        ("Ri Pyong Chol Tractor Works", "en"),  # a fifth of the vote, and nobody else near
+        ("Kim Song Ho Ho Nam", None),
     ],
 )
-def test_scripts_and_neighbours(text: str, expected: str) -> None:
+def test_scripts_and_neighbours(text: str, expected: str | None) -> None:
     assert WIDE.identify(text) == expected
 
 

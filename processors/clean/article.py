@@ -10,7 +10,7 @@ from processors.clean import meta
 from processors.clean.features import key_of
 from processors.clean.furniture import KINDS, furniture
 from processors.clean.hints import Hints
-from processors.clean.html import MAX_CHARS, PageFacts, page_facts, parse, plain, sends_elsewhere, without_tags
+from processors.clean.html import MAX_CHARS, PageFacts, page_facts, parse, plain, sends_elsewhere, within_bounds, without_tags
 from processors.clean.lines import Reading, read_lines, split_lines
 from processors.clean.meta import Agencies
 from processors.clean.page import read_page, stated_text
@@ -73,7 +73,7 @@ def clean_item(item: Item, means: Means, why: tuple[Why, ...] = (), memory: Site
 
     `memory` is what is known of the item's site.
     """
-    body = item.body[:MAX_CHARS]
+    body = within_bounds(item.body) if item.body_type == "html" else item.body[:MAX_CHARS]
     if not body.strip() and not (item.title or "").strip():
         return Cleaned(Drop("empty"))
     if _is_binary(body):

@@ -23,10 +23,18 @@ MAX_LD = 400_000  # characters of one JSON-LD block
 _NEVER_SHOWN = ("script", "style", "svg", "template")  # what they hold is read from the source, if at all
 _TOO_DEEP = etree.XPath(f"boolean({'/*' * (MAX_DEPTH + 1)})")
 _COUNT = etree.XPath("count(//*)")
-_LD = re.compile(r"<script\b[^>]{0,300}application/ld\+json[^>]{0,300}>(.*?)</script", re.IGNORECASE | re.DOTALL)
+_LD = re.compile(r"<script\b[^>]{0,300}application/ld\+json[^>]{0,300}>(.*?)(?:</script|\Z)", re.IGNORECASE | re.DOTALL)
 _ARTICLE_TYPES = ("Article", "Posting", "Report", "LiveBlog")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
-_HIDDEN = re.compile(r"<(script|style|noscript)\b[^>]{0,500}>.{0,200000}?</\1", re.IGNORECASE | re.DOTALL)
+_UNREAD = re.compile(r"<(?:(script|style|noscript)\b|!--)", re.IGNORECASE)
+_UNREAD_END = {name: re.compile(rf"</{name}\b[^>]{{0,200}}>?", re.IGNORECASE) for name in ("script", "style", "noscript")} | {
+    "": re.compile("-->")
+}
+_INLINE_FILE = re.compile(r"\bdata:[\w/+.;=-]{1,100},[^\s\"'<>)]{1000,}+")
+#: the parser compares each attribute of an element with all before it: of an element with more than these only the name is left
+_MANY_ATTRIBUTES = re.compile(
+    r"""(<[a-z][^\s<>/]*+)(?:[\s/]++[^\s=<>"'/]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s<>"']++))?+){400,}+""", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ def parse(source: str) -> HtmlElement | None:
         return None
     parser = lxml_html.HTMLParser(huge_tree=False, remove_comments=True, remove_pis=True, encoding="utf-8")
     try:
-        tree = lxml_html.document_fromstring(source[:MAX_CHARS].encode("utf-8", "replace"), parser=parser)
+        tree = lxml_html.document_fromstring(_tamed(source).encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError):
         return None
     etree.strip_elements(tree, *_NEVER_SHOWN, with_tail=False)
@@ -78,6 +86,7 @@ def page_facts(source: str, tree: HtmlElement | None) -> PageFacts:
         _take(facts, "description", meta.get("og:description") or meta.get("description"))
         _take(facts, "language", tree.get("lang") or meta.get("og:locale"))
         _take(facts, "title", tree.findtext(".//title"))
+        _take(facts, "title", next((" ".join(heading.text_content().split()) for heading in tree.iter("h1")), ""))
         _take(facts, "canonical", next((link.get("href") or "" for link in tree.iter("link") if link.get("rel") == "canonical"), ""))
     return PageFacts(**facts)
 
@@ -122,7 +131,7 @@ def plain(markup: str) -> str:
     if "<" not in markup and "&" not in markup:
         return markup.strip()
     try:
-        tree = lxml_html.fromstring(f"<div>{markup[:MAX_CHARS]}</div>")
+        tree = lxml_html.fromstring(f"<div>{_tamed(markup)}</div>")
     except (etree.ParserError, etree.XMLSyntaxError):
         return _TAG.sub(" ", markup).strip()
     if not _is_bounded(tree):
@@ -132,10 +141,41 @@ def plain(markup: str) -> str:
 
 def without_tags(markup: str) -> str:
     """The text of markup that cannot be walked: tags become line ends, scripts and styles go."""
-    return _TAG.sub("\n", _HIDDEN.sub("\n", markup[:MAX_CHARS]))
+    return _TAG.sub("\n", _without_unread(markup[:MAX_CHARS], "\n"))
 
 
-_REFRESH = re.compile(r"<meta\b[^>]{0,200}http-equiv\s*=\s*[\"']?refresh\b[^>]{0,400}\burl\s*=", re.IGNORECASE)
+def within_bounds(source: str) -> str:
+    """A page's first `MAX_CHARS` characters; of a larger page what nobody reads goes first: scripts other than JSON-LD, styles, comments,
+    files written into an attribute.
+    """
+    if len(source) <= MAX_CHARS:
+        return source
+    return _INLINE_FILE.sub("data:,", _without_unread(source, "", facts=True))[:MAX_CHARS]
+
+
+def _tamed(source: str) -> str:
+    return _MANY_ATTRIBUTES.sub(r"\1", source[:MAX_CHARS])
+
+
+def _without_unread(source: str, instead: str, *, facts: bool = False) -> str:
+    """Without scripts, styles and comments that have an end; in one go, however many have none.  `facts`: JSON-LD stays."""
+    pieces: list[str] = []
+    at = 0
+    endless: set[str] = set()
+    for match in _UNREAD.finditer(source):
+        kind = (match[1] or "").lower()
+        if match.start() < at or kind in endless or (facts and kind == "script" and "ld+json" in source[match.end() : match.end() + 300]):
+            continue
+        end = _UNREAD_END[kind].search(source, match.end())
+        if end is None:
+            endless.add(kind)
+            continue
+        pieces += (source[at : match.start()], instead)
+        at = end.end()
+    return "".join((*pieces, source[at:]))
+
+
+_REFRESH = re.compile(r"<meta\b(?=[^>]{0,400}\bhttp-equiv\s*=\s*[\"']?refresh\b)[^>]{0,400}\burl\s*=", re.IGNORECASE)
 _SCRIPTED = re.compile(r"\blocation(?:\.href)?\s*=\s*[\"']|\blocation\.(?:replace|assign)\s*\(", re.IGNORECASE)
 
 
