@@ -107,72 +107,87 @@ class _Frame:
         self.look = f"{tag}.{element.get('class') or '' if element is not None else ''}"
 
 
+class _Walk:
+    """A walk through a tree, element by element: the text since the last block's end, and the elements that are open around it."""
+
+    __slots__ = ("bold", "bolded", "found", "link", "linked", "number", "pieces", "root", "skipping", "stack")
+
+    def __init__(self) -> None:
+        self.found: list[Block] = []
+        self.pieces: list[str] = []
+        self.linked = self.bolded = 0  # characters of the pieces that stand in links, and in bold letters
+        self.link = self.bold = 0  # how many links and bold elements are open
+        self.root = _Frame(None, "", 0, None)
+        self.stack = [self.root]
+        self.skipping: HtmlElement | None = None
+        self.number = 0
+
+    def open(self, element: HtmlElement) -> None:
+        if self.skipping is not None:
+            return
+        tag = element.tag
+        if tag in SKIPPED:
+            self.skipping = element
+            return
+        if tag in INLINE:
+            self.link += tag == "a"
+            self.bold += tag in ("b", "strong")
+        else:
+            self.end_block(self.stack[-1].kind)
+            if tag != "br":
+                self.number += 1
+                self.stack.append(_Frame(element, str(tag), self.number, self.stack[-1]))
+        if element.text:
+            self._say(element.text)
+
+    def close(self, element: HtmlElement) -> None:
+        tag = element.tag
+        if self.skipping is not None:
+            if self.skipping is not element:
+                return
+            self.skipping = None
+        elif tag in INLINE:
+            self.link -= tag == "a"
+            self.bold -= tag in ("b", "strong")
+        elif tag != "br":
+            self.end_block(self.stack[-1].kind)
+            self.stack.pop()
+        if element.tail:
+            self._say(element.tail)
+
+    def _say(self, text: str) -> None:
+        self.pieces.append(text)
+        if self.link:
+            self.linked += len(text)
+        if self.bold:
+            self.bolded += len(text)
+
+    def end_block(self, kind: int) -> None:
+        """What has been said since the last block is one, if it is anything."""
+        if self.pieces:
+            text = _SPACE.sub(" ", "".join(self.pieces)).strip()
+            self.pieces.clear()
+            if text:
+                self.found.append(self._block(text, kind))
+        self.linked = self.bolded = 0
+
+    def _block(self, text: str, kind: int) -> Block:
+        frame = self.stack[-1]
+        above = self.stack[-2] if len(self.stack) > 1 else self.root
+        links, bold = min(self.linked / len(text), 1.0), min(self.bolded / len(text), 1.0)
+        if frame.places & _PLACE_OF["ul"] and frame.kind == 4:
+            text = f"* {text}"
+        near, look = frame.own | above.own, f"{above.look}>{frame.look}"
+        return Block(text, kind, frame.places, frame.names, near, links, bold, frame.parent, frame.grand, above.grand, look)
+
+
 def blocks(tree: HtmlElement) -> list[Block]:
     """The page as a person would copy it: a line a block, list items with a star, nothing that is not shown."""
-    found: list[Block] = []
-    pieces: list[str] = []
-    linked = bolded = 0
-    depth_a = depth_b = 0
-    root = _Frame(None, "", 0, None)
-    stack = [root]
-    skipping: HtmlElement | None = None
-    number = 0
-
-    def flush(frame: _Frame, kind: int) -> None:
-        nonlocal linked, bolded
-        if pieces:
-            text = _SPACE.sub(" ", "".join(pieces)).strip()
-            pieces.clear()
-            if text:
-                above = stack[-2] if len(stack) > 1 and stack[-1] is frame else root
-                size = len(text)
-                if frame.places & _PLACE_OF["ul"] and frame.kind == 4:
-                    text = f"* {text}"
-                found.append(
-                    Block(
-                        text, kind, frame.places, frame.names, frame.own | above.own, min(linked / size, 1.0), min(bolded / size, 1.0),
-                        frame.parent, frame.grand, above.grand, f"{above.look}>{frame.look}",
-                    )
-                )  # fmt: skip
-        linked = bolded = 0
-
+    walk = _Walk()
     for event, element in etree.iterwalk(tree, events=("start", "end")):
-        tag = element.tag
-        if event == "start":
-            if skipping is not None:
-                continue
-            if tag in SKIPPED:
-                skipping = element
-                continue
-            if tag in INLINE:
-                depth_a += tag == "a"
-                depth_b += tag in ("b", "strong")
-            else:
-                flush(stack[-1], stack[-1].kind)
-                if tag != "br":
-                    number += 1
-                    stack.append(_Frame(element, str(tag), number, stack[-1]))
-            text = element.text
-        else:
-            if skipping is not None:
-                if skipping is not element:
-                    continue
-                skipping = None
-            elif tag in INLINE:
-                depth_a -= tag == "a"
-                depth_b -= tag in ("b", "strong")
-            elif tag != "br":
-                flush(stack[-1], stack[-1].kind)
-                stack.pop()
-            text = element.tail
-        if text:
-            pieces.append(text)
-            if depth_a:
-                linked += len(text)
-            if depth_b:
-                bolded += len(text)
-    flush(stack[-1], 8)
-    return found
+        (walk.open if event == "start" else walk.close)(element)
+    walk.end_block(8)
+    return walk.found
 
 
 VOTES = ("trafilatura", "json_ld", "no_json_ld")
