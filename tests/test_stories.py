@@ -539,6 +539,85 @@ def test_sources_that_disagree_on_a_number_are_told() -> None:
     assert "Sources disagree on the number" in desk.alerts[-1].change_text
 
 
+def test_a_number_is_compared_across_languages_and_wherever_it_stands() -> None:
+    def troops(name: str, text: str, number: tuple[str, float, str | None, str | None], thing: str | None, **more: Any) -> Tagged:
+        told = mention(name, "troops", text, 30, number=number, says="Seoul")
+        quantity = Quantity(text=number[0], number=number[1], unit=number[2], item=number[3], thing=thing)
+        told = told.model_copy(update={"quantity": quantity})
+        main = mention(name, "troops", "Soldiers go to Kursk.", when="2024-09-13", place="Kursk region", says="Seoul")
+        return tagged(name, "Soldiers go to Kursk", [main, told], **more)
+
+    english = troops("herald", "10,000 soldiers are to go.", ("10,000 soldiers", 10_000, None, "soldiers"), "soldiers", origin="Reuters")
+    italian = troops(
+        "gazzetta", "Dodicimila soldati.", ("Dodicimila soldati", 12_000, None, "soldati"), "soldiers", origin="ANSA", language="it"
+    )
+    korean = troops("ilbo", "1만5000명.", ("1만5000명", 15_000, "people", None), None, origin="Yonhap")
+    workers = troops("post", "600 workers.", ("600 workers", 600, None, "workers"), "workers", origin="AFP")
+    desk = Desk().take(english, italian, korean, workers)
+    (conflict,) = desk.stories[-1].conflicts
+    assert (conflict.about, conflict.event) == ("number", "troops")
+    assert [(claim.value, claim.by) for claim in conflict.claims] == [
+        ("10,000 soldiers", ("Reuters",)), ("Dodicimila soldati", ("ANSA",)), ("1만5000명", ("Yonhap",)),
+    ]  # fmt: skip
+    assert Desk().take(english, workers).stories[-1].conflicts == ()
+
+
+def disputed(*told: tuple[str, str, str | None, str], event: str = "visit") -> Story:
+    """A story of articles that tell one event so: (outlet, stance, says, origin)."""
+    desk = Desk()
+    for name, stance, says, origin in told:
+        more: dict[str, Any] = {"stance": stance, "says": says, "actors": (KIM, SHOIGU), "when": "2024-09-13", "place": "Pyongyang"}
+        text = f"{name}: {stance} it is."
+        desk.take(tagged(name, "Shoigu and Kim in Pyongyang", [mention(name, event, text, **more)], origin=origin))
+    assert len({story.id for story in desk.stories}) == 1
+    return desk.stories[-1]
+
+
+def test_whether_it_happened_is_a_disagreement_between_those_who_are_quoted() -> None:
+    story = disputed(
+        ("herald", "asserted", None, "Kyodo"), ("courier", "alleged", "Seoul", "AFP"), ("post", "denied", "the Kremlin", "AFP")
+    )
+    (conflict,) = [one for one in story.conflicts if one.about == "stance"]
+    assert [(claim.value, claim.by) for claim in conflict.claims] == [
+        ("asserted", ("Kyodo",)), ("alleged", ("Seoul",)), ("denied", ("Moscow",)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("told", "event", "disagree"),
+    [
+        # one source that takes its word back contradicts itself, not another
+        ((("herald", "asserted", "Seoul", "AP"), ("courier", "denied", "Seoul", "AFP")), "visit", False),
+        # nobody says that it happened
+        ((("herald", "denied", "Moscow", "AP"), ("courier", "denied", "Pyongyang", "AFP")), "visit", False),
+        ((("herald", "planned", None, "AP"), ("courier", "denied", "Pyongyang", "AFP")), "visit", False),
+        # what stopped had been; a visit that was called off had not
+        ((("herald", "asserted", None, "AP"), ("courier", "negated", None, "AFP")), "arms", False),
+        ((("herald", "asserted", None, "AP"), ("courier", "negated", None, "AFP")), "visit", True),
+        ((("herald", "alleged", "Kyiv", "AP"), ("courier", "denied", "Moscow", "AFP")), "arms", True),
+    ],
+)
+def test_only_a_yes_against_another_s_no_is_a_disagreement(told: Any, event: str, disagree: bool) -> None:
+    assert any(one.about == "stance" for one in disputed(*told, event=event).conflicts) == disagree
+
+
+def test_a_disagreement_is_in_the_words_of_the_denial() -> None:
+    desk = Desk().take(visit("herald", origin="RIA"), visit("post", "A denial.", stance="denied", says="Seoul", origin="AFP"))
+    assert desk.alerts[-1].change == "denial"
+    assert "Sources disagree on whether it happened (visit): asserted (RIA), denied (Seoul)" in desk.alerts[-1].change_text
+
+
+def test_who_denies_is_one_whatever_the_language_calls_it() -> None:
+    kremlin = Actor(name="Russia", qid="Q159", side="russia")
+    yes = mention("a", "visit", "Yes.", actors=(KIM, SHOIGU), when="2024-09-13", place="Pyongyang", says="Moscow", speaker=kremlin)
+    no = mention(
+        "b", "visit", "No.", actors=(KIM, SHOIGU), when="2024-09-13", place="Pyongyang", says="Москва", speaker=kremlin, stance="denied"
+    )
+    desk = Desk().take(tagged("a", "Shoigu and Kim", [yes], origin="AP"), tagged("b", "Shoigu and Kim", [no], origin="AFP"))
+    assert len({story.id for story in desk.stories}) == 1
+    assert desk.stories[-1].conflicts == ()
+
+
 def test_a_month_is_no_contradiction_and_neither_is_a_copy_or_another_thing() -> None:
     came_true = Desk().take(visit("herald", stance="planned", when="2024-09-12"), visit("courier", "It was on the 13th."))
     months = Desk().take(visit("herald"), visit("courier", "In September.", when="2024-09"))

@@ -304,16 +304,18 @@ class StoryArticle(Frozen):
 
 
 class Claim(Frozen):
-    """One side of a conflict: what is said (a partial date, or a number as written), and by which origins or outlets."""
+    """One side of a conflict: what is said (a partial date, a number as written, or a stance), and by whom: origins or outlets, for a
+    stance the speakers they quote.
+    """
 
     value: str
     by: tuple[str, ...]
 
 
 class Conflict(Frozen):
-    """Independent origins that disagree about one fact of a story: kept, never settled."""
+    """Sources that disagree about one fact of a story: kept, never settled.  "stance": some say it happened, others that it did not."""
 
-    about: Literal["date", "number"]
+    about: Literal["date", "number", "stance"]
     event: EventType
     claims: tuple[Claim, ...]
 

@@ -1,4 +1,4 @@
-"""Sources that disagree on a date or a number: a fact about the story, kept and shown, never settled here."""
+"""Sources that disagree on a date, on a number, or on whether it happened: a fact about the story, kept and shown, never settled here."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
@@ -7,12 +7,15 @@ from typing import Literal, NamedTuple
 from processors.stories.dates import gap, parts
 from processors.stories.matching import alike
 from processors.stories.model import Part
+from processors.stories.origins import key_of
 from processors.stories.timing import ON_A_DAY
 from tumen.messages import Claim, Conflict, EventType, Mention, Quantity
 
+_Told = tuple[Part, list[Mention]]  # an article, and what it reports of one event
+
 
 class _Said(NamedTuple):
-    """One article's word on one fact."""
+    """One source's word on one fact."""
 
     value: str
     who: str
@@ -20,39 +23,46 @@ class _Said(NamedTuple):
 
 
 def conflicts(story: Sequence[Part]) -> tuple[Conflict, ...]:
-    """What independent origins among these parts disagree about.  Copies have no word of their own."""
+    """What independent origins among these parts, or those whom they quote, disagree about.  Copies have no word of their own."""
     own = [part for part in story if not part.copy_]
-    found = []
-    for event in dict.fromkeys(_main(part).event for part in own):
-        of_event = [part for part in own if _main(part).event == event]
-        found += [*_dates(event, of_event), *_numbers(event, of_event)]
+    found: list[Conflict] = []
+    for event in dict.fromkeys(mention.event for part in own for mention in _news(part)):
+        told = [(part, [mention for mention in _news(part) if mention.event == event]) for part in own]
+        told = [(part, mentions) for part, mentions in told if mentions]
+        found += [*_dates(event, told), *_numbers(event, told), *_stances(event, told)]
     return tuple(found)
 
 
 def words(conflict: Conflict) -> str:
     """``Sources disagree on the date (visit): 13 September (RIA), 14 September (Yonhap)``."""
     claims = ", ".join(f"{claim.value} ({', '.join(claim.by)})" for claim in conflict.claims)
-    return f"Sources disagree on the {conflict.about} ({conflict.event}): {claims}"
+    about = "whether it happened" if conflict.about == "stance" else f"the {conflict.about}"
+    return f"Sources disagree on {about} ({conflict.event}): {claims}"
 
 
-def _main(part: Part) -> Mention:
-    return part.mentions[0]
+def _news(part: Part) -> list[Mention]:
+    """What an article reports, its main mention first."""
+    return [mention for mention in part.mentions if mention.role == "news"]
 
 
-def _dates(event: EventType, story: Iterable[Part]) -> Iterable[Conflict]:
+def _dates(event: EventType, told: Sequence[_Told]) -> Iterable[Conflict]:
     """Days that cannot be the same one.  A month says nothing against a day in it, nor does a plan against what came of it; a claim
     speaks of whatever period it likes.
     """
     if event not in ON_A_DAY:
         return ()
     said = []
-    done = [part for part in story if _main(part).stance != "planned"]
-    for part in done or story:
-        when = _main(part).when
-        known = parts(when.date) if when else None
-        if when and when.date and known and known.day is not None:
-            said.append(_Said(when.date, part.outlet, part.origin_key))
+    done = [(part, mentions) for part, mentions in told if mentions[0].stance != "planned"]
+    for part, mentions in done or told:
+        day = next((mention.when.date for mention in mentions if mention.when and _is_day(mention.when.date)), None)
+        if day is not None:
+            said.append(_Said(day, part.outlet, part.origin_key))
     return _conflict("date", event, said, lambda one, other: _day_gap(one.value, other.value) == 0)
+
+
+def _is_day(date: str | None) -> bool:
+    known = parts(date)
+    return known is not None and known.day is not None
 
 
 def _day_gap(one: str, other: str) -> int:
@@ -62,16 +72,41 @@ def _day_gap(one: str, other: str) -> int:
     return gap(first, second)
 
 
-def _numbers(event: EventType, story: Sequence[Part]) -> Iterable[Conflict]:
+def _numbers(event: EventType, told: Sequence[_Told]) -> Iterable[Conflict]:
     """Different numbers of the same thing.  An article that gives both numbers shows that they count different things."""
-    told = [(part, _main(part).quantity) for part in story]
+    counted = [(part, next((mention.quantity for mention in mentions if mention.quantity), None)) for part, mentions in told]
     apart: dict[str, _Said] = {}
-    for (one, first), (other, second) in combinations(told, 2):
+    for (one, first), (other, second) in combinations(counted, 2):
         if first and second and _same_thing(first, second) and not _gives(other, first.number) and not _gives(one, second.number):
             apart[one.article.article_id] = _Said(first.text, one.outlet, one.origin_key)
             apart[other.article.article_id] = _Said(second.text, other.outlet, other.origin_key)
-    numbers = {said.value: quantity.number for part, quantity in told if quantity and (said := apart.get(part.article.article_id))}
+    numbers = {said.value: quantity.number for part, quantity in counted if quantity and (said := apart.get(part.article.article_id))}
     return _conflict("number", event, list(apart.values()), lambda one, other: alike(numbers[one.value], numbers[other.value]))
+
+
+def _stances(event: EventType, told: Sequence[_Told]) -> Iterable[Conflict]:
+    """Whether it happened.  Who is quoted is the source, else the article's origin.
+
+    That something stopped (negated) contradicts nobody, unless it is of a day: a visit that was called off and one that took place.
+    """
+    said = []
+    for part, mentions in told:
+        for mention in mentions:
+            if mention.stance in ("asserted", "alleged", "denied") or (mention.stance == "negated" and event in ON_A_DAY):
+                said.append(_said_by(mention, part))
+    yes, no = ({one.key for one in said if (one.value in _NO) == denies} for denies in (False, True))
+    return _conflict("stance", event, said, lambda one, other: one.value == other.value) if yes and no - yes else ()
+
+
+_NO = ("denied", "negated")
+
+
+def _said_by(mention: Mention, part: Part) -> _Said:
+    if mention.speaker is not None:
+        return _Said(mention.stance, mention.speaker.name, mention.speaker.qid or key_of(mention.speaker.name))
+    if mention.says:
+        return _Said(mention.stance, mention.says, key_of(mention.says))
+    return _Said(mention.stance, part.outlet, part.origin_key)
 
 
 def _gives(part: Part, number: float) -> bool:
@@ -79,14 +114,23 @@ def _gives(part: Part, number: float) -> bool:
 
 
 def _same_thing(one: Quantity, other: Quantity) -> bool:
-    """Same unit, and the same item unless a unit alone says what is counted."""
+    """Same unit, unless people are counted by what they are; then the same thing, in whatever language, or the same word for it."""
+    if one.thing in _PEOPLE and other.thing in _PEOPLE:
+        return True
+    if {one.unit, other.unit} == {"people", None}:
+        return (one.thing if one.unit is None else other.thing) in _PEOPLE
     if one.unit != other.unit:
         return False
-    return one.unit is not None or (one.item or "").casefold() == (other.item or "").casefold() != ""
+    if one.unit is not None or (one.thing is not None and one.thing == other.thing):
+        return True
+    return one.thing == other.thing and (one.item or "").casefold() == (other.item or "").casefold() != ""
+
+
+_PEOPLE = ("soldiers", "North Koreans", "people")  # those who are sent to a war are called any of these
 
 
 def _conflict(
-    about: Literal["date", "number"], event: EventType, said: Sequence[_Said], same: Callable[[_Said, _Said], bool]
+    about: Literal["date", "number", "stance"], event: EventType, said: Sequence[_Said], same: Callable[[_Said, _Said], bool]
 ) -> Iterable[Conflict]:
     """A conflict, if what was said falls into groups that no single origin holds."""
     groups: list[list[_Said]] = []
