@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 import processors.clean as clean
 from processors.clean.article import Means, clean_item
@@ -242,6 +243,22 @@ def test_a_site_that_suddenly_gives_half_is_told_once(stage: Stage[Candidate]) -
     flagged = [out.message for each in outs for out in each if isinstance(out, Emit) and "yield_half" in out.message.flags]
     assert len(flagged) == 1
     assert "usual" in flagged[0].why[-1].cue
+
+
+def test_whoever_runs_it_is_told_which_site_and_how_much(stage: Stage[Candidate]) -> None:
+    """Also where no article is left to say it on."""
+    empty = "<html><head><title>News</title></head><body><div id='root'></div></body></html>"
+    state = Overlay(Nothing())
+    with capture_logs() as logs:
+        list(run(stage, state, (candidate(n, page(n, "", 12)) for n in range(14))))
+        assert logs == []
+        list(run(stage, state, (candidate(100 + n, page(n, "", 3)) for n in range(14))))
+        list(run(stage, state, (candidate(200 + n, empty) for n in range(6))))
+    assert [(one["event"], one["log_level"], one["site"], one["alarm"]) for one in logs] == [
+        ("site changed", "warning", "harbour.example", "yield_half"),
+        ("site changed", "warning", "harbour.example", "yield_empty"),
+    ]
+    assert "usual" in logs[0]["figures"]
 
 
 def test_double(stage: Stage[Candidate]) -> None:

@@ -1,11 +1,13 @@
 """clean: a candidate's item -> its article.  Plain text, HTML and feed fragments; title, lead, text, byline, date, language, origin.
 
 Every decision leaves its reason in the article's `why`.  Of each site it remembers what its pages repeat, which is furniture, and how much
-text they give: when that changes of a sudden, the article is flagged and the alarm is counted as a reason of its own (`yield_half`).
+text they give: when that changes of a sudden, the article is flagged, the alarm is counted as a reason of its own (`yield_half`), and the
+log names the site, which no metric's label may.
 """
 
 from collections.abc import Iterable, Mapping
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
 from processors.clean.article import REASONS, Cleaned, Means, clean_item
@@ -17,6 +19,8 @@ from tumen.stage import Drop, Emit, Kit, Out, Stage, StageSpec
 from tumen.state import State
 from tumen.text.language import Languages
 from tumen.topics import ARTICLES, CANDIDATES
+
+log = structlog.get_logger(__name__)
 
 __all__ = ["SPEC", "Cleaned", "Config", "Means", "build", "clean_item"]
 
@@ -46,6 +50,8 @@ def build(config: Config, kit: Kit) -> Stage[Candidate]:
         lesson = _learnt(memory, item.article_id, cleaned)
         if lesson.memory is not memory:
             sites.put(item.site, item.body_type, lesson.memory, item.seen_at)
+        if lesson.alarm is not None:
+            log.warning("site changed", site=item.site, alarm=lesson.alarm, figures=lesson.figures, item=item.id)
         return _outs(cleaned.result, lesson)
 
     return Stage(process)
