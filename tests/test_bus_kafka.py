@@ -6,9 +6,11 @@ import gc
 import re
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog.testing
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from tests.kafka_broker import make_bare_topics, new_settings
@@ -16,10 +18,11 @@ from tests.kafka_worker import item, node
 from tests.test_bus_contract import fetched, lags_become, out
 from tests.test_runner import gateway_node
 from tumen.bus import Moved, Output
-from tumen.bus_kafka import KafkaBus, Names, apply_topics, clients, plan_topics
+from tumen.bus_kafka import KafkaBus, Names, apply_topics, clients, plan_topics, wire
 from tumen.bus_kafka.clients import KafkaError, Transactor, Watched
 from tumen.bus_kafka.topics import TopicSpec, make_topics, shares_of
 from tumen.buses import open_bus
+from tumen.cli.dlq import back
 from tumen.codec import decode, encode
 from tumen.envelope import traceparent
 from tumen.errors import ConfigError, Refused, Unavailable
@@ -521,6 +524,56 @@ def test_dead_letters_are_the_original_records_with_what_went_wrong_beside_them(
     assert base64.b64decode(letter.value) == raw.value
     assert (letter.topic, letter.partition, letter.offset, letter.attempts) == ("items", 1, sent.offset + 1, 1)
     runner.close()
+    writer.commit({}, [back(letter)], {})
+    soon(lambda: len(raw_records(settings, "items")) == 3)
+    again = raw_records(settings, "items")
+    assert sorted((found.key, found.value) for found in again)[1:] == [(b"\xfe key", raw.value), (b"\xfe key", raw.value)]
+
+
+def test_what_strangers_leave_on_the_dead_topic_is_shown_as_it_is(bus: KafkaBus, settings: KafkaSettings) -> None:
+    foreign = KafkaProducer(bootstrap_servers=settings.bootstrap)
+    headers = [(f"__tumen.errors.{name}", b"\xff" if name == "partition" else b"1") for name in wire._FIELDS]
+    for sent in ([("x", b"\xff")], headers):
+        foreign.send(f"{settings.prefix}dead", b"\xfe", headers=sent).get(10)
+    foreign.close()
+    assert [record.value for record in bus.read("dead", 0, 10)] == [b"\xfe", b"\xfe"]
+    null = [("__tumen.errors.id", None)]  # other clients can send that; this one cannot
+    raw = SimpleNamespace(topic="dead", offset=0, key=None, value=None, headers=null, timestamp=0, partition=0)
+    assert wire.record(raw, "dead").value == b""
+
+
+def test_a_topic_that_was_made_anew_is_read_from_its_beginning(bus: KafkaBus, settings: KafkaSettings) -> None:
+    writer, reader = bus.join("writer", ()), bus.join("reader", ["a"])
+    writer.commit({}, [out("a", str(i)) for i in range(10)], {})
+    reader.commit({("a", 0): fetched(reader, ["a"], 10)[-1].offset}, [], {})
+    reader.close()
+    writer.close()
+    admin = clients.Clients(settings).admin()
+    admin.delete_topics([f"{settings.prefix}a"])
+    soon(lambda: f"{settings.prefix}a" not in admin.list_topics())
+    admin.close()
+    make_topics(settings, [TopicSpec(f"{settings.prefix}a", 1, {})])
+    with KafkaBus(settings) as anew, structlog.testing.capture_logs() as logs:
+        again_writer = anew.join("writer", ())
+        again_writer.commit({}, [out("a", "new")], {})
+        again = anew.join("reader", ["a"])
+        assert [record.value for record in fetched(again, ["a"], 1)] == [b"new"]
+    assert [log["committed"] for log in logs if log["event"] == "topic_was_made_anew"] == [10]
+
+
+def test_a_member_that_breaks_is_not_taken_for_one_that_waits(bus: KafkaBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = bus.join("g", ["a"])
+    soon(lambda: 0 in group.shares())
+    monkeypatch.setattr(group._member._member, "poll", lambda *_: 1 / 0)
+
+    def broke() -> bool:
+        try:
+            group.shares()
+        except RuntimeError as error:
+            return "ZeroDivisionError" in str(error)
+        return False
+
+    soon(broke)
 
 
 def test_a_newer_schema_pauses_the_input_and_keeps_its_place(bus: KafkaBus) -> None:

@@ -10,17 +10,21 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import ConsumerGroupMetadata
 
-from tests.kafka_broker import Broker, make_bare_topics, new_settings
+from tests.kafka_broker import Broker, make_bare_topics, new_settings, require_tools
 from tests.kafka_worker import STEPS, item
+from tests.test_bus_contract import fetched
+from tumen.bus import Output
 from tumen.bus_kafka import KafkaBus, Names
+from tumen.bus_kafka.clients import Clients, Sending, Transactor
 from tumen.codec import decode, encode
 from tumen.errors import Refused, Unavailable
 from tumen.settings import KafkaSettings
@@ -260,6 +264,60 @@ def test_offsets_that_stay_undecided_hold_nothing_up(bench: Bench) -> None:
         hanging.abort_transaction()
         hanging.close()
         looker.close()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_transaction_that_a_broker_forgot_to_finish(known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Complete for the coordinator, open in its partitions (Kafka 4.3, killed at the wrong moment): it ends as it was decided, if known.
+
+    To get there without luck, the records are written behind the coordinator's back, on a broker that does not check that.
+    """
+    require_tools()
+    (tmp_path / "more").write_text("transaction.partition.verification.enable=false\n")
+    broker = Broker(tmp_path / "kafka", tmp_path / "more")
+    broker.start()
+    transact = Transactor._transact
+
+    def forgotten(self: Transactor, records: Sequence[Sending], offsets: Any, member: Any) -> Any:
+        monkeypatch.setattr(Transactor, "_transact", transact)
+        producer = self._producer
+        producer.begin_transaction()
+        producer._transaction_manager._partitions_in_transaction.update(TopicPartition(record.topic, 0) for record in records)
+        for record in records:
+            producer.send(record.topic, key=record.key, value=record.value, headers=list(record.headers), partition=0)
+        producer.flush()
+        if not known:  # whoever asks for a new epoch wipes out how the last transaction went
+            again = Clients(settings).producer(Names(settings.prefix).transaction("counter", 0))
+            again.init_transactions()
+            again.close()
+        raise KafkaError("no answer")
+
+    try:
+        settings = new_settings(broker.bootstrap, session_timeout=6.0)
+        make_bare_topics(settings, {"items": 1, "candidates": 1, "dead": 1}, {"counter": 1, "writer": 1})
+        with KafkaBus(settings) as bus:
+            writer = bus.join("writer", ())
+            writer.commit({}, [encode(Emit(ITEMS, item(number))) for number in range(2)], {})
+            group = bus.join("counter", ["items"])
+            records = fetched(group, ["items"], 2)
+            monkeypatch.setattr(Transactor, "_transact", forgotten)
+            outputs = [Output("candidates", "k", b"once")]
+            if known:
+                group.commit({("items", 0): records[0].offset}, outputs, {"k": b"v"})
+            else:
+                with pytest.raises(Unavailable):
+                    group.commit({("items", 0): records[0].offset}, outputs, {"k": b"v"})
+                assert (group.position("items"), group.state.get("k")) == (0, None)
+                group.commit({("items", 0): records[0].offset}, outputs, {"k": b"v"})
+            assert (group.position("items"), group.state.get("k")) == (records[0].offset, b"v")
+            deadline = time.monotonic() + 30
+            while not (found := [record.value for record in bus.read("candidates", 0, 10)]) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert found == [b"once"]
+            assert [record.offset for record in fetched(group, ["items"], 1)] == [records[1].offset]
+    finally:
+        broker.kill()
+        gc.collect()
 
 
 def test_told_to_stop_with_the_broker_frozen_it_ends_in_time(own: Bench, own_broker: Broker) -> None:

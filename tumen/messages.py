@@ -394,6 +394,8 @@ class DeadLetter(Message):
     partition: int = 0
     offset: int
     key: str
+    #: base64 of the key where it is no text, so that a retry can give it back
+    raw_key: str | None = None
     value: str
     kind: Literal["reject", "bug", "undecodable"]
     exception: str

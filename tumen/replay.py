@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from tumen.bus import Bus, Output, Record
-from tumen.codec import Undecodable, decode, encode
+from tumen.codec import NewerSchema, Undecodable, decode, encode
 from tumen.errors import ConfigError, Outcome
 from tumen.history import Starts, ends, read_on, starts
 from tumen.ids import digest
@@ -199,9 +199,14 @@ def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:
 
 
 def _again(record: Record) -> Output:
-    """The record as the replay publishes it.  What could not be read live is put through as it is: it is buried again."""
+    """The record as the replay publishes it.  What could not be read live is put through as it is: it is buried again.
+
+    Raises `ConfigError` for what a newer Tumen has written: it would hold up everything behind it, as it does live.
+    """
     topic = TOPICS[record.topic]
     try:
         return encode(Emit(topic, as_replay(decode(topic, record.value))))
+    except NewerSchema as error:
+        raise ConfigError(f"{record.topic} {record.offset}: {error}, or replay from behind it") from error
     except Undecodable:
         return Output(record.topic, record.key, record.value)

@@ -12,6 +12,7 @@ from kafka.protocol.consumer import IsolationLevel, OffsetSpec  # type: ignore[i
 
 from tumen.bus import Record
 from tumen.bus_kafka.clients import Clients, KafkaError, Names, TopicPartition, unavailable
+from tumen.bus_kafka.forgotten import Forgotten, find
 from tumen.bus_kafka.group import KafkaGroup, lag_of
 from tumen.bus_kafka.wire import record
 from tumen.errors import Refused, Unavailable
@@ -87,6 +88,14 @@ class KafkaBus:
                 self._ends[place] = max(end, self._ends.get(place, 0))
             self._commits += 1
             self._changed.notify_all()
+
+    def forgotten(self, transactional_id: str, state: Any) -> list[Forgotten]:
+        """See `tumen.bus_kafka.group.Home.forgotten`."""
+        with self._admin_lock:
+            topics = [name for name in self._admin.list_topics() if name.startswith(self.names.base)]
+            entries = self._admin.describe_topics(topics)
+            points = [TopicPartition(entry["name"], part["partition_index"]) for entry in entries for part in entry["partitions"]]
+            return find(self._admin, transactional_id, points, state, self.clients.settings.request_timeout)
 
     def written_ends(self, points: Sequence[Any]) -> dict[Any, int]:
         """See `tumen.bus_kafka.group.Home.written_ends`."""

@@ -68,7 +68,7 @@ class Sending(NamedTuple):
     """One record as it is handed to a producer.  `partition` None: by key."""
 
     topic: str
-    key: bytes
+    key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     partition: int | None = None
@@ -85,10 +85,10 @@ class Clients:
         self.settings = settings
         self._common = _common(settings)
 
-    def admin(self) -> Any:
+    def admin(self, kind: type[Any] = KafkaAdminClient) -> Any:
         """Raises `Refused` when no broker answers."""
         try:
-            return KafkaAdminClient(**self._common)
+            return kind(**self._common)
         except (KafkaError, OSError, ValueError) as error:
             raise Refused(
                 f"kafka.bootstrap = {self.settings.bootstrap!r}: no broker answers ({type(error).__name__}); "

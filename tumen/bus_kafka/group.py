@@ -31,6 +31,7 @@ from tumen.bus_kafka.clients import (
     offsets_after,
     unavailable,
 )
+from tumen.bus_kafka.forgotten import Forgotten, finish
 from tumen.bus_kafka.membership import Membership
 from tumen.bus_kafka.share import COMMIT_KEY, Attempt, Share, commit_number
 from tumen.bus_kafka.store import Store
@@ -58,6 +59,10 @@ class Home(Protocol):
 
     def known_end(self, topic: str, partition: int) -> int:
         """The offset after the last record that this process has written there, 0 if none."""
+        ...
+
+    def forgotten(self, transactional_id: str, state: Any) -> list[Forgotten]:
+        """What a broker has left open of the last transaction of a share, whose state partition is `state`."""
         ...
 
     def written_ends(self, points: Sequence[Any]) -> dict[Any, int]:
@@ -178,8 +183,7 @@ class KafkaGroup:
         opened: list[Share] = []
         try:
             for index in indexes:
-                transactor = Transactor(self._clients, self._names.transaction(self.name, index))
-                opened.append(Share(index, next(_holds), transactor, Store()))
+                opened.append(Share(index, next(_holds), self._transactor(index), Store()))
             begun = time.monotonic()
             count = self._restore(opened)
             for share in opened:
@@ -199,6 +203,18 @@ class KafkaGroup:
             if not share.known:  # from now on it counts among the readers of its inputs, whatever it has handled
                 self.commit(dict(share.handled), [], {}, share.index, share.hold)
         log.info("shares_taken", stage=self.name, shares=list(indexes), state_records=count, seconds=round(time.monotonic() - begun, 2))
+
+    def _transactor(self, index: int) -> Transactor:
+        """A new producer of a share, which ends what the last one left open, and what a broker has forgotten to end."""
+        transactional_id = self._names.transaction(self.name, index)
+        forgotten = self._home.forgotten(transactional_id, TopicPartition(self._names.state(self.name), index))
+        transactor = Transactor(self._clients, transactional_id)
+        try:
+            finish(self._clients, forgotten)
+        except BaseException:
+            transactor.discard()
+            raise
+        return transactor
 
     def _locate(self, share: Share) -> None:
         """Where each input goes on: where its last commit stopped, or, where that is no longer there, at the oldest record, loudly."""
@@ -437,7 +453,7 @@ class KafkaGroup:
             self._close_share(share.index, "fenced")
             raise Moved(f"{self.name}: another process has taken share {share.index}")
         share.transactor.discard()
-        share.transactor = Transactor(self._clients, self._names.transaction(self.name, share.index))
+        share.transactor = self._transactor(share.index)
         number = share.number
         for _, records in self._state_records([share]):
             number = max([number, *(commit_number(raw.value) for raw in records if raw.key == COMMIT_KEY.encode())])

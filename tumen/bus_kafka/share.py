@@ -80,9 +80,9 @@ class Share:
             places[number] += 1
         return found
 
-    def raw_keys(self) -> dict[tuple[str, int, int], bytes]:
+    def raw_keys(self) -> dict[tuple[str, int, int], bytes | None]:
         """The keys of the waiting records as they lie on the broker."""
-        return {(record.topic, record.partition, record.offset): key or b"" for queue in self.waiting.values() for record, key in queue}
+        return {(record.topic, record.partition, record.offset): key for queue in self.waiting.values() for record, key in queue}
 
     def take(self, records: Iterable[tuple[str, bytes | None]]) -> None:
         """Records of its state topic, in their order."""

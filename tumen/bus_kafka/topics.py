@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType  # type: ignore[import-untyped]
 
 from tumen.bus_kafka.clients import Clients, KafkaError, Names, unavailable
+from tumen.errors import Refused
 from tumen.settings import KafkaSettings
 from tumen.stage import Spec, StageSpec
 from tumen.topics import TICKS, TOPICS, Topic
@@ -103,7 +104,10 @@ def make_topics(settings: KafkaSettings, expected: Sequence[TopicSpec]) -> list[
             ConfigResource(ConfigResourceType.TOPIC, change.topic, dict(change.differs)) for change in changes if change.action == "alter"
         ]
         if altered:
-            admin.alter_configs(altered)
+            answers = admin.alter_configs(altered).get("topic", {})
+            refused = [f"{topic}: {answer}" for topic, answer in answers.items() if answer != "OK"]  # an answer, not an exception
+            if refused:
+                raise Refused(f"the brokers did not change {'; '.join(refused)}")
         return changes
 
 

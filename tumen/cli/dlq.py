@@ -40,6 +40,8 @@ def _letters(bus: Bus) -> dict[str, tuple[Record, DeadLetter]]:
         number = f"{record.partition}:{record.offset}" if several else str(record.offset)
         try:
             letters[number] = record, decode(DEAD, record.value)
+        except NewerSchema as error:
+            click.echo(f"tumen: {number}: {error}", err=True)
         except Undecodable as error:
             click.echo(f"tumen: {number}: no dead letter of Tumen's: {error}", err=True)
     return letters
@@ -99,17 +101,19 @@ def retry(settings_file: Path | None, numbers: tuple[str, ...], everything: bool
                 if group.state.get(f"retried/{number}") is not None:
                     click.echo(f"{number}: was put back before; nothing done")
                     continue
-                group.commit({}, [_back(letter)], {f"retried/{number}": b"1"})
+                group.commit({}, [back(letter)], {f"retried/{number}": b"1"})
                 click.echo(f"{number}: put back on {letter.topic}")
         finally:
             group.close()
 
 
-def _back(letter: DeadLetter) -> Output:
+def back(letter: DeadLetter) -> Output:
     """The record as it was, with its envelope where its message can be read."""
     value = base64.b64decode(letter.value)
     try:
         headers = envelope(decode(TOPICS[letter.topic], value))
     except (Undecodable, NewerSchema):
         headers = ()
-    return Output(letter.topic, letter.key, value, headers)
+    # a key that is no text came from a bus that takes any bytes, and goes back to it
+    key = letter.key if letter.raw_key is None else base64.b64decode(letter.raw_key).decode("utf-8", "surrogateescape")
+    return Output(letter.topic, key, value, headers)
