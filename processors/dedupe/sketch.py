@@ -107,9 +107,8 @@ class Sketch:
         """The signature cut into `BANDS` numbers of 40 bits; none for a text of fewer than `FEWEST` shingles."""
         if len(self.shingles) < FEWEST:
             return ()
-        raw = self._shingles.tobytes()
         minhash = rensa.RMinHash(num_perm=BANDS * ROWS, seed=_SEED)
-        minhash.update([raw[at : at + 8] for at in range(0, len(raw), 8)])
+        minhash.update(self._shingles.view("V8").tolist())  # the bytes of each
         rows = np.array(minhash.digest(), dtype=np.uint64).reshape(BANDS, ROWS)
         return tuple(int(value) >> 24 for value in _runs_of_rows(rows))
 
@@ -160,9 +159,12 @@ def sketch_of(text: str) -> Sketch:
             tokens += words
             sentences.append(_sentence_hash(words))
     del tokens[MOST_TOKENS:]
+    return Sketch(tuple(tokens), token is _TOKEN and _is_spaceless(tokens), tuple(sentences))
+
+
+def _is_spaceless(tokens: Sequence[str]) -> bool:
     single = [token for token in tokens if len(token) == 1]
-    spaceless = len(single) > len(tokens) // 2 and sum(map(bool, map(_ONE.match, single))) > len(tokens) // 2
-    return Sketch(tuple(tokens), spaceless, tuple(sentences))
+    return len(single) > len(tokens) // 2 and sum(map(bool, map(_ONE.match, single))) > len(tokens) // 2
 
 
 def sentences_of(text: str) -> list[tuple[str, int]]:
