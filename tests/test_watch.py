@@ -106,6 +106,43 @@ def test_finds_what_is_meant(watch: Watch, language: str, text: str, expected: l
     assert brief(watch, text, language) == expected
 
 
+NAMED = [  # forms as they stand in a sentence, of what is spelled in many ways
+    ("pl", "north-korea", "północnokoreański północnokoreańskich północnokoreańscy północnokoreańską KRLD|Korei Płn.|Koreą Północną"),
+    ("pl", "russia", "rosyjski rosyjscy rosyjską rosyjskimi prorosyjscy Rosjanami Rosją|Federacji Rosyjskiej"),
+    ("pl", "choe-son-hui", "|Czhwe Son Hui|Choe Son Hui|Cze Son Hui"),
+    ("pl", "no-kwang-chol", "|No Kwang Czol|No Kwang Czolem|No Kwang Chol"),
+    ("pl", "alabuga", "Ałabuga Ałabudze Ałabugi Jełabuga Jełabudze"),
+    ("pl", "russian-foreign-ministry", "|MSZ Rosji|ministerstwo spraw zagranicznych Rosji|rosyjskie MSZ"),
+    ("uk", "alabuga", "Єлабуга Єлабузі Єлабугою Алабузі"),
+    ("uk", "kim-jong-un", "|Кім Чен Ином|Кімом Чен Ином|Кім Чен Инові"),
+    ("uk", "no-kwang-chol", "|Но Гван Чхоль|Но Кван Чхолем|Но Гван Чоля"),
+    ("uk", "vladivostok", "Владивосток Владивостоці Владивостока"),
+    ("uk", "dprk-foreign-ministry", "|МЗС КНДР|північнокорейського МЗС"),
+    ("ru", "kim-jong-un", "|Ким Чен Ыном|Ким Чен Уна|Ким Чон Ын"),
+    ("ru", "choe-son-hui", "|Цой Сон Хи|Чхве Сон Хи|Чхве Сонхи"),
+    ("de", "russian-foreign-ministry", "|russische Außenministerium|Außenministerium in Moskau|Russlands Außenministerium"),
+    ("de", "sergei-shoigu", "Schoigu Schoigus"),
+    ("fr", "russian-foreign-ministry", "|ministère russe des Affaires étrangères|diplomatie russe"),
+    ("fr", "russia", "russe prorusses russes"),
+    ("es", "russian-defence-ministry", "|Ministerio de Defensa ruso|Ministerio ruso de Defensa"),
+    ("es", "north-korea", "norcoreano nordcoreanos norcoreanas RPDC"),
+    ("it", "north-korea", "nordcoreano nord-coreani|Nord Corea|nord coreane"),
+    ("en", "vostochny-port", "|port of Vostochny|Vostochny port"),
+    ("it", "vostochny-port", "|porto di Vostochny"),
+    ("de", "vostochny-port", "|Hafen Wostotschny"),
+    ("ru", "vostochny-port", "|порту Восточный|порта Восточного|порт «Восточный»"),
+    ("ru", "vostochny-cosmodrome", "|космодром Восточный|космодроме «Восточный»"),
+    ("en", "vostochny-cosmodrome", "Vostochny"),
+]
+
+
+@pytest.mark.parametrize(("language", "entity", "forms"), NAMED)
+def test_a_name_is_found_in_each_of_its_forms(watch: Watch, language: str, entity: str, forms: str) -> None:
+    first, *phrases = forms.split("|")
+    missed = [form for form in (*first.split(), *phrases) if entity not in brief(watch, f"... {form} ...", language)]
+    assert missed == []
+
+
 def test_a_hit_says_where_and_how(watch: Watch) -> None:
     text = "A Pyongyang il segretario del Consiglio di sicurezza russo ha visto Kim"
     assert found(watch, text, "it") == [
