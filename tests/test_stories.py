@@ -155,7 +155,7 @@ def visit(article: str, text: str = "The envoy met the leader.", **more: Any) ->
     """Shoigu sees Kim in Pyongyang on 13 September, as `article` tells it."""
     about = {
         key: more.pop(key)
-        for key in ("actors", "place", "when", "stance", "direction", "says", "number", "event", "start", "main")
+        for key in ("actors", "place", "when", "stance", "direction", "says", "speaker", "number", "event", "start", "main")
         if key in more
     }
     fields = {"actors": (SHOIGU, KIM), "place": "Pyongyang", "when": "2024-09-13", "direction": "to_dprk"} | about
@@ -566,7 +566,15 @@ def disputed(*told: tuple[str, str, str | None, str], event: str = "visit") -> S
     """A story of articles that tell one event so: (outlet, stance, says, origin)."""
     desk = Desk()
     for name, stance, says, origin in told:
-        more: dict[str, Any] = {"stance": stance, "says": says, "actors": (KIM, SHOIGU), "when": "2024-09-13", "place": "Pyongyang"}
+        speaker = Actor(name=says) if says else None
+        more: dict[str, Any] = {
+            "stance": stance,
+            "says": says,
+            "speaker": speaker,
+            "actors": (KIM, SHOIGU),
+            "when": "2024-09-13",
+            "place": "Pyongyang",
+        }
         text = f"{name}: {stance} it is."
         desk.take(tagged(name, "Shoigu and Kim in Pyongyang", [mention(name, event, text, **more)], origin=origin))
     assert len({story.id for story in desk.stories}) == 1
@@ -602,9 +610,21 @@ def test_only_a_yes_against_another_s_no_is_a_disagreement(told: Any, event: str
 
 
 def test_a_disagreement_is_in_the_words_of_the_denial() -> None:
-    desk = Desk().take(visit("herald", origin="RIA"), visit("post", "A denial.", stance="denied", says="Seoul", origin="AFP"))
+    denial = visit("post", "A denial.", stance="denied", says="정부", speaker=Actor(name="South Korea", qid="Q884"), origin="AFP")
+    desk = Desk().take(visit("herald", origin="RIA"), denial)
     assert desk.alerts[-1].change == "denial"
-    assert "Sources disagree on whether it happened (visit): asserted (RIA), denied (Seoul)" in desk.alerts[-1].change_text
+    assert desk.alerts[-1].change_text == (
+        "Denied: visit by South Korea. Sources disagree on whether it happened (visit): asserted (RIA), denied (South Korea)"
+    )
+
+
+def test_a_speaker_nobody_knows_is_shown_by_who_quotes_it_and_one_article_is_no_disagreement() -> None:
+    unknown = visit("post", "A denial.", stance="denied", says="журналистам", origin="AFP")
+    (conflict,) = Desk().take(visit("herald", origin="RIA"), unknown).stories[-1].conflicts
+    assert [claim.by for claim in conflict.claims] == [("RIA",), ("quoted by AFP",)]
+    denial = mention("post", "visit", "It is denied.", 40, stance="denied", says="Moscow", actors=(KIM, SHOIGU))
+    met = mention("post", "visit", "Shoigu met Kim.", actors=(KIM, SHOIGU), when="2024-09-13", place="Pyongyang")
+    assert Desk().take(tagged("post", "Shoigu met Kim", [met, denial])).stories[-1].conflicts == ()
 
 
 def test_who_denies_is_one_whatever_the_language_calls_it() -> None:

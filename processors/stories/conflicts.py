@@ -85,15 +85,11 @@ def _numbers(event: EventType, told: Sequence[_Told]) -> Iterable[Conflict]:
 
 
 def _stances(event: EventType, told: Sequence[_Told]) -> Iterable[Conflict]:
-    """Whether it happened.  Who is quoted is the source, else the article's origin.
+    """Whether it happened: each article's first word on it.  Whoever is quoted is the source, else the article's origin.
 
     That something stopped (negated) contradicts nobody, unless it is of a day: a visit that was called off and one that took place.
     """
-    said = []
-    for part, mentions in told:
-        for mention in mentions:
-            if mention.stance in ("asserted", "alleged", "denied") or (mention.stance == "negated" and event in ON_A_DAY):
-                said.append(_said_by(mention, part))
+    said = [_said_by(mentions[0], part) for part, mentions in told if _speaks(mentions[0])]
     yes, no = ({one.key for one in said if (one.value in _NO) == denies} for denies in (False, True))
     return _conflict("stance", event, said, lambda one, other: one.value == other.value) if yes and no - yes else ()
 
@@ -101,11 +97,16 @@ def _stances(event: EventType, told: Sequence[_Told]) -> Iterable[Conflict]:
 _NO = ("denied", "negated")
 
 
+def _speaks(mention: Mention) -> bool:
+    return mention.stance in ("asserted", "alleged", "denied") or (mention.stance == "negated" and mention.event in ON_A_DAY)
+
+
 def _said_by(mention: Mention, part: Part) -> _Said:
+    """A speaker that the watch does not know is shown by the origin that quotes it."""
     if mention.speaker is not None:
         return _Said(mention.stance, mention.speaker.name, mention.speaker.qid or key_of(mention.speaker.name))
     if mention.says:
-        return _Said(mention.stance, mention.says, key_of(mention.says))
+        return _Said(mention.stance, f"quoted by {part.outlet}", key_of(mention.says))
     return _Said(mention.stance, part.outlet, part.origin_key)
 
 

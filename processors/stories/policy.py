@@ -198,7 +198,8 @@ def _attributed(mention: Mention) -> str:
 
 
 def _by(mention: Mention) -> str:
-    return f" by {mention.says}" if mention.says else ""
+    says = mention.speaker.name if mention.speaker else mention.says
+    return f" by {says}" if says else ""
 
 
 __all__ = ["Rules", "decide", "origin_names", "silence"]
