@@ -123,6 +123,10 @@ def test_the_origin_is_who_is_credited_else_who_came_first() -> None:
         ("https://carta.example/a/", "https://carta.example/a/index.html"),
         ("https://carta.example/%D0%B0", "https://carta.example/а"),
         ("https://carta.example/a/porto", "https://carta.example/a/porto?amp=1&output=amp"),
+        ("https://carta.example/a/porto", "https://carta.example/a/porto?ysclid=k1&_openstat=x&wt_mc=a.b&mkt_tok=z"),
+        ("https://carta.example/a/porto.html", "https://carta.example/a/porto.html?m=1"),
+        ("https://carta.example/a/porto", "https://carta.example//a/porto;jsessionid=0A1B?"),
+        ("https://carta.example/a/porto", "HTTPS://WWW.Carta.Example./a/porto"),
     ],
 )
 def test_one_page(one: str, other: str) -> None:
@@ -133,6 +137,7 @@ def test_one_page(one: str, other: str) -> None:
     ("one", "other"),
     [
         ("https://carta.example/porto?id=3", "https://carta.example/porto?id=4"),
+        ("https://carta.example/list?m=2", "https://carta.example/list?m=3"),
         ("https://carta.example/porto", "https://carta.example/Porto2"),
         ("https://carta.example/porto", "https://posta.example/porto"),
         ("https://news.carta.example/porto", "https://sport.carta.example/porto"),
