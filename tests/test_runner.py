@@ -1,9 +1,10 @@
 """The runner: outcomes, the one commit, crashes at every statement, gateways, backpressure."""
 
 import base64
+import dataclasses
 import json
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tumen.runner import GatewayRunner, Node, StageRunner, make_runner, settle
 from tumen.stage import Drop, Emit, Job, Out, Stage
 from tumen.state import Nothing, Overlay, State
 from tumen.testing import CRASH, Clock, Counts, Driven, drive, output_for
-from tumen.topics import ARTICLES, CANDIDATES, ITEMS, TICKS
+from tumen.topics import ARTICLES, CANDIDATES, DEAD, ITEMS, TICKS
 
 NOW = datetime(2024, 9, 14, 12, 0, tzinfo=UTC)
 
@@ -218,6 +219,13 @@ class Echo:
         return [Emit(CANDIDATES, Candidate(id=message.id, seen_at=now, trace=message.trace, item=message))]
 
 
+class Lanes(Echo):
+    """Each job in a lane of its own."""
+
+    def due(self, state: State, now: datetime) -> Sequence[Job]:
+        return [Job(key, key, value) for key, value in state.scan("job/", limit=3)]
+
+
 def gateway_node(world: list[str], bugs: int = 0) -> Node:
     return Node("echo", (ITEMS,), (CANDIDATES,), (), Echo(world, bugs), workers=2)
 
@@ -257,6 +265,66 @@ def test_a_full_bus_keeps_the_result_and_does_not_repeat_the_io(tmp_path: Path) 
         settle([runner], advance=clock.advance, idle=5)
         assert world == ["job/a"]
         assert len(bus.read("candidates", 0, 10)) == 1
+        runner.close()
+
+
+def test_what_was_read_of_a_share_that_moved_meanwhile_is_not_handled(tmp_path: Path) -> None:
+    """Given away and got back between reading and handling: somebody else may have handled it in between."""
+    world: list[str] = []
+    clock = Clock()
+    with EmbeddedBus(tmp_path / "bus.db") as bus:
+        node = gateway_node(world)
+        bus.join("w", ()).commit({}, [output_for(node, item("a"))], {})
+        runner = GatewayRunner(node, bus, Counts(), clock.clocks, batch=10, max_lag=100)
+        shares = runner.group.shares
+        holds = iter([{0: 101}, {0: 102}])
+        runner.group.shares = lambda: next(holds, None) or shares()  # type: ignore[method-assign]
+        assert not runner._read_in(runner._gateway.accept)
+        assert list(runner.group.state.scan("")) == []
+        settle([runner], advance=clock.advance, idle=5)
+        assert world == ["job/a"]
+        assert len(bus.read("candidates", 0, 10)) == 1
+        runner.close()
+
+
+def test_a_result_whose_share_moves_when_another_is_committed_is_left_to_its_new_holder(tmp_path: Path) -> None:
+    world: list[str] = []
+    clock = Clock()
+    with EmbeddedBus(tmp_path / "bus.db") as bus, ThreadPoolExecutor(2) as pool:
+        node = dataclasses.replace(gateway_node(world), work=Lanes(world))
+        bus.join("w", ()).commit({}, [output_for(node, item(name)) for name in ("a", "b")], {})
+        runner = GatewayRunner(node, bus, Counts(), clock.clocks, batch=10, max_lag=100, executor=pool)
+        runner.step()
+        assert runner.in_flight() == 2
+        wait([flight.future for flight in runner._flying.values()])
+        shares, commit = runner.group.shares, runner.group.commit
+        held = dict(shares())
+        moved: list[None] = []
+
+        def moving(*arguments: Any) -> None:
+            commit(*arguments)
+            moved.append(None)
+
+        runner.group.commit = moving  # type: ignore[method-assign]
+        runner.group.shares = lambda: {} if moved else held  # type: ignore[method-assign]
+        assert runner._land()
+        assert (len(bus.read("candidates", 0, 10)), runner.in_flight()) == (1, 0)
+        runner.close()
+
+
+def test_a_result_that_is_too_large_for_the_bus_is_buried_and_its_lane_goes_on(tmp_path: Path) -> None:
+    world: list[str] = []
+    clock, counts = Clock(), Counts()
+    with EmbeddedBus(tmp_path / "bus.db") as bus:
+        node = gateway_node(world)
+        bus.join("w", ()).commit({}, [output_for(node, item("a"))], {})
+        runner = GatewayRunner(node, bus, counts, clock.clocks, batch=10, max_lag=100)
+        runner.group.max_bytes = 20 + len(item("a").model_dump_json(by_alias=True))  # an item, but not a candidate with the item in it
+        settle([runner], advance=clock.advance, idle=5)
+        (letter,) = [decode(DEAD, record.value) for record in bus.read("dead", 0, 10)]
+        assert (letter.id, letter.kind) == ("echo-items-job/a", "reject")
+        assert str(runner.group.max_bytes) in letter.message
+        assert (world, list(runner.group.state.scan(""))) == (["job/a"], [])
         runner.close()
 
 
