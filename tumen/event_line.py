@@ -11,6 +11,7 @@ from tumen.messages import Actor, Mention, Quantity
 SIDES = {"russia": "Russia", "dprk": "DPRK"}
 MOST_ACTORS = 4
 _ONE_WAY = ("arms", "troops", "technology", "energy", "trade", "labour", "finance")
+_OF_PEOPLE = ("visit", "diplomacy", "military", "treaty")  # elsewhere an official of one side is who speaks of it, not who does it
 _BETWEEN = (
     "military",
     "treaty",
@@ -35,7 +36,7 @@ def _who(mention: Mention) -> str:
     people = [actor for actor in mention.actors if actor.kind == "person" and actor.side]
     if mention.event in _ONE_WAY and mention.direction in ("to_russia", "to_dprk"):
         return "DPRK to Russia" if mention.direction == "to_russia" else "Russia to DPRK"
-    if people:
+    if people and (mention.event in _OF_PEOPLE or {"russia", "dprk"} <= {actor.side for actor in people}):
         return _listed([_named(actor) for actor in people[:MOST_ACTORS]])
     others = [actor for actor in mention.actors if actor.kind == "organisation" and actor.side]
     if others:
