@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bench.copies import judged
 from processors import dedupe
 from processors.dedupe import SPEC, Config, handle
 from processors.dedupe.compare import overlap
@@ -333,6 +334,14 @@ def test_precision_and_recall_over_every_script_and_change() -> None:
     precision, recall, errors = score(140, seed=11)
     assert precision >= 0.99, errors
     assert recall >= 0.97, errors
+
+
+def test_reports_of_two_events_are_hardly_ever_copies(shared: Path) -> None:
+    """Real articles, judged by people.  Of one event many are no copies either; that some are found shows that the test can fail."""
+    pairs = list(judged(shared / "corpora" / "dedup" / "tgcontest_pairs_dev.jsonl"))
+    wrong = sum(pair.is_copy for pair in pairs if not pair.same_event)
+    assert wrong <= 1
+    assert sum(pair.is_copy for pair in pairs if pair.same_event) >= 16
 
 
 # --- what is remembered -------------------------------------------------------------------------------------------------------------

@@ -1,14 +1,18 @@
-"""How good cleaning is, measured: ``python -m processors.clean.measure [--lines LABELLED.jsonl] [--pages FOLDER]``.
+"""How good cleaning is, measured::
+
+    python -m processors.clean.measure [--lines LABELLED.jsonl] [--pages FOLDER] [--texts FOLDER GOLD.json]
 
 Lines: word-weighted F1 of the kept lines over all pages, on the whole page and on a window around the article, and pages exactly right.
 Pages: word F1 of the text beside what trafilatura alone gives for the same page in the same run, by country, and pages exactly right.
-The model is always one that has not seen the page's site: sites are dealt into folds, a model a fold.
+Texts: whole ones, each line as GOLD has it (``{name: {"keep": [line numbers], "drop": [...]}}``, lines from 1), with the shipped models.
+The model is always one that has not seen the page's site: sites are dealt into folds, a model a fold.  No site's hints are used.
 """
 
 import argparse
+import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -63,7 +67,9 @@ def score_lines(pages: Sequence[TextPage], models: Models) -> LineScore:
         if fold_of(page.site) not in models:
             continue
         reading = read_lines("\n".join(page.lines), model=models[fold_of(page.site)])
-        taken = _aligned(page, Counter(key_of(line) for line in (reading.title, *(reading.lines[number] for number in reading.kept))))
+        taken = _aligned(
+            page.lines, page.labels, Counter(key_of(line) for line in (reading.title, *(reading.lines[number] for number in reading.kept)))
+        )
         words = [len(line.split()) for line in page.lines]
         wrong = sum(words[n] for n in taken if page.labels[n] == "drop")
         missed = sum(words[n] for n, label in enumerate(page.labels) if label == "keep" and n not in taken)
@@ -77,12 +83,12 @@ def score_lines(pages: Sequence[TextPage], models: Models) -> LineScore:
     return score
 
 
-def _aligned(page: TextPage, given: Counter[str]) -> set[int]:
+def _aligned(lines: Sequence[str], labels: Sequence[str], given: Counter[str]) -> set[int]:
     """The lines of the page that an output holds.  Of equal lines (a title also stands in the breadcrumbs) the one to be kept is meant."""
     taken = set()
-    for number in sorted(range(len(page.lines)), key=lambda n: ("keep", "either", "drop").index(page.labels[n])):
-        key = key_of(" ".join(split_lines(page.lines[number])))
-        if given[key] > 0:
+    for number in sorted(range(len(lines)), key=lambda n: ("keep", "either", "drop").index(labels[n])):
+        key = key_of(" ".join(split_lines(lines[number])))
+        if key and given[key] > 0:
             given[key] -= 1
             taken.add(number)
     return taken
@@ -99,6 +105,29 @@ def score_pages(pages: Iterable[WebPage], models: Models) -> list[PageScore]:
     return scores
 
 
+class TextScore(NamedTuple):
+    """`wrong`, `missed`: the numbers of lines that were taken and are to be dropped, and the other way round."""
+
+    name: str
+    kept: int
+    wrong: tuple[int, ...]
+    missed: tuple[int, ...]
+
+
+def score_texts(folder: Path, gold: Path) -> Iterator[TextScore]:
+    """Lines that the gold names neither way count nowhere.  Raises `OSError` for a text that is named and not there."""
+    for name, wanted in json.loads(gold.read_text(encoding="utf-8")).items():
+        if not isinstance(wanted, dict):
+            continue  # a note
+        lines = (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+        keep, drop = set(wanted["keep"]), set(wanted["drop"])
+        labels = ["keep" if number in keep else "drop" if number in drop else "either" for number in range(1, len(lines) + 1)]
+        reading = read_lines("\n".join(lines))
+        given = Counter(key_of(line) for line in (reading.title, *(reading.lines[number] for number in reading.kept)))
+        taken = {number + 1 for number in _aligned(lines, labels, given)}
+        yield TextScore(name, len(keep), tuple(sorted(taken & drop)), tuple(sorted(keep - taken)))
+
+
 def text_of(html: str, model: LineModel | None = None) -> str:
     tree = parse(html)
     return read_page(tree, page_facts(html, tree), model=model).text if tree is not None else ""
@@ -113,9 +142,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m processors.clean.measure", description=__doc__)
     parser.add_argument("--lines", type=Path, help="labelled pages of plain text")
     parser.add_argument("--pages", type=Path, help="folder of web pages with gold text")
+    parser.add_argument("--texts", type=Path, nargs=2, metavar=("FOLDER", "GOLD"), help="texts, and which of their lines to keep")
     parser.add_argument("--worst", type=int, default=0, help="also name so many of the worst pages")
     options = parser.parse_args(arguments)
     say: Callable[[str], object] = lambda line: sys.stdout.write(line + "\n")  # noqa: E731 - one line is clearer here
+    if options.texts is not None:
+        for text in score_texts(*options.texts):
+            found = f"{len(text.wrong)} lines too many {text.wrong}, {len(text.missed)} missed {text.missed}"
+            say(f"text {text.name}: {'as it must be' if not (text.wrong or text.missed) else found}; {text.kept} lines are its article's")
     if options.lines is not None:
         models = fold_models(text_examples(options.lines))
         pages = read_text_pages(options.lines)
