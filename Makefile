@@ -41,7 +41,9 @@ bench: $(VENV)/.dev
 
 eval: $(VENV)/.dev
 	@test -d ../shared/corpora || { echo "make eval: the labelled sets (../shared/corpora) are not beside this checkout"; exit 1; }
-	$(BIN)/python -m processors.clean.measure --lines ../shared/corpora/pages/plain/fundus_lines.jsonl --pages ../shared/corpora/pages/fundus
+	$(BIN)/python -m processors.clean.measure --texts ../shared/seeds ../shared/gold/seeds_clean.json \
+		--lines ../shared/corpora/pages/plain/fundus_lines.jsonl --pages ../shared/corpora/pages/fundus
+	$(BIN)/python -m bench.copies ../shared/corpora/dedup/tgcontest_pairs_dev.jsonl
 	$(BIN)/tumen eval ../shared/corpora/relation/dev.jsonl
 	$(BIN)/tumen eval ../shared/corpora/relation/digests.jsonl
 
