@@ -313,6 +313,28 @@ tenures = [{ office = "russia-president", since = "2015", until = "2014" }, { of
 [[planet]]
 id = "mars"
 """,
+    "organisations.toml": """
+[[organisation]]
+id = "a-works"
+name = "A works"
+qid = "Q1"
+side = "russia"
+aliases.it = ["Quux Quux"]
+[[organisation]]
+id = "another-works"
+name = "Another works"
+qid = "Q1"
+side = "dprk"
+aliases.en = ["Quux-Quux", "  "]
+""",
+    "events.toml": """
+[party]
+title = "PARTY"
+plover = "AGREE"
+""",
+    "cues/de.toml": """
+shout = ["*"]
+""",
 }
 
 
@@ -346,6 +368,11 @@ def test_a_wrong_watch_is_told_all_that_is_wrong_at_once(tmp_path: Path) -> None
         "cues/xx.toml",
         "office = 'russia-president'",
         "since 2015 is not before until 2014",
+        "qid = 'Q1': given to more than one",
+        "alias 'Quux Quux' ('quux quux'): a-works and another-works: alias on both sides",
+        "organisations.toml: organisation another-works: aliases.en = '  ': empty alias",
+        "events.toml: party: expected one of arms, troops",
+        "cues/de.toml: cues.shout: unknown cue class",
     ):
         assert part in told, part
 

@@ -100,13 +100,14 @@ class _Reading:
         self._gather(tuple(side.state for side in head.side), head_words)
         for role, words in roles:
             self._gather_titles(role, words["titles"], [(office, by_id.get(_state(head, office.side))) for office, _ in offices])
-        if self.findings:
-            return None
         entries = tuple(
             Entry(alias, kind, tuple(by_id[owner] for owner in owners), role_id, None if EVERY in languages else frozenset(languages))
             for (alias, kind, owners, role_id), languages in self.gathered.items()
+            if all(owner in by_id for owner in owners)  # a state that is not there was told above
         )
         self.findings.extend(_clashes(entries))
+        if self.findings:
+            return None
         return Names(
             name=head.name,
             languages=head.languages,
