@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --require-hashes --no-deps --only-binary :all:
+# languages that have a requirements/<language>.lock: trained pipelines, wanted by none
+LANGUAGES := $(patsubst requirements/%.in,%,$(wildcard requirements/*.in))
 EXTRAS ?=
 comma := ,
 EXTRA_STAMPS := $(patsubst %,$(VENV)/.extra-%,$(subst $(comma), ,$(EXTRAS)))
@@ -20,7 +22,7 @@ help:
 	@echo "make torture   the long fault rounds"
 	@echo "make bench     speed, as ratios against a yardstick of the same run"
 	@echo "make eval      accuracy on the labelled sets, where they are"
-	@echo "make setup     only the environment; EXTRAS=fr,en adds language tools"
+	@echo "make setup     only the environment; EXTRAS=en,fr,ko,ru adds language tools"
 	@echo "make golden    golden files anew: review the diff"
 	@echo "make lock      new locks from pyproject.toml"
 
@@ -71,6 +73,9 @@ $(VENV)/.dev: requirements/dev.lock $(VENV)/.base
 	@$(INSTALL) -r requirements/dev.lock
 	@touch $@
 
+# an extra that there is none of is named, with those that there are
+$(foreach one,$(filter-out $(LANGUAGES),$(subst $(comma), ,$(EXTRAS))),$(error EXTRAS=$(EXTRAS): $(one): expected among $(LANGUAGES)))
+
 $(VENV)/.extra-%: requirements/%.lock $(VENV)/.base
 	@$(INSTALL) -r $<
 	@touch $@
@@ -80,7 +85,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: $(VENV)/.dev
 	$(LOCK) pyproject.toml --group build --output-file requirements/base.lock
 	$(LOCK) --group dev --constraint requirements/base.lock --output-file requirements/dev.lock
-	$(foreach one,fr en,$(LOCK) --no-deps requirements/$(one).in --output-file requirements/$(one).lock &&) true
+	$(foreach one,$(LANGUAGES),$(LOCK) --no-deps requirements/$(one).in --output-file requirements/$(one).lock &&) true
 
 golden: $(VENV)/.dev
 	TUMEN_WRITE_GOLDEN=1 $(BIN)/pytest -m "not torture" tests

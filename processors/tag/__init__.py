@@ -18,7 +18,7 @@ from tumen.messages import Tagged, Translated, Why
 from tumen.settings import ROOT
 from tumen.stage import Emit, Kit, Out, Stage, StageSpec
 from tumen.state import State
-from tumen.text.people import load_namers
+from tumen.text.pipelines import load_pipelines
 from tumen.topics import TAGGED, TRANSLATED
 
 log = structlog.get_logger(__name__)
@@ -36,10 +36,10 @@ class Config(BaseModel):
 
 def build(config: Config, kit: Kit) -> Stage[Translated]:
     """The stage.  An article in a language without a cue file is passed on without mentions, and says so."""
-    namers = load_namers(kit.settings.spacy, kit.languages)
-    for language, line in namers.missing.items():
+    pipelines = load_pipelines(kit.settings.spacy, kit.languages)
+    for language, line in pipelines.missing.items():
         log.warning("no trained pipeline", language=language, what=line)
-    reader = Reader(kit.watch, kit.languages, namers.ready)
+    reader = Reader(kit.watch, kit.languages, pipelines.ready)
     known = load_chronology(ROOT / "watches" / kit.settings.watch, kit.watch)
 
     def process(message: Translated, state: State) -> Iterable[Out]:  # noqa: ARG001 - this stage remembers nothing

@@ -11,6 +11,7 @@ from processors.tag.features import EVENTS, Matrix, Vector
 from processors.tag.lexicon import Cue
 from processors.tag.model import TagModel
 from processors.tag.reading import Reading, Sent
+from processors.tag.syntax import said_by
 from tumen.ids import mention_id
 from tumen.messages import Actor, Direction, EventType, Evidence, Mention, Quantity, Role, Stance, Translation, When, Why
 from tumen.text.dates import DateHit, parse_partial, resolve
@@ -213,7 +214,7 @@ def _mention(
 ) -> Mention:
     sent = reading.sents[claim.index]
     start, _ = clause_of(sent, claim.event)
-    source = voice_of(reading, claim.index, near=start)
+    source = said_by(reading, claim.index, claim.event, voice_of(reading, claim.index, near=start))
     quantity = quantity_for(reading, claim.index, claim.event)
     actors = tuple(_people(reading, claim, claims, watch, main=main))
     when = claim.when or (_borrowed(claim, claims) if main else None)

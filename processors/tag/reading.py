@@ -7,14 +7,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from processors.tag.lexicon import Cue, Lexicon, fold, lexicon_of
 from tumen.messages import EventType, Place
 from tumen.text.dates import DateHit, find_dates
 from tumen.text.numbers import Number, find_numbers
-from tumen.text.people import Namer
+from tumen.text.pipelines import PEOPLE, Parser
 from tumen.text.sentences import sentences
 from tumen.watch import Hit, Watch
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
 
 MAX_SENTENCES = 400  # a longer text is a collection: its head is read
 
@@ -96,11 +100,11 @@ class Reading:
     language: str
     published: str | None
     sents: list[Sent]
-    namer: Namer | None = None
+    parser: Parser | None = None
     _shares: dict[str, float] = field(default_factory=dict)
     _dates: dict[int, list[DateHit]] = field(default_factory=dict)
     _numbers: dict[int, list[Number]] = field(default_factory=dict)
-    _people: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    _docs: dict[int, "Doc"] = field(default_factory=dict)
 
     @property
     def title(self) -> Sent | None:
@@ -130,13 +134,18 @@ class Reading:
             self._dates[index] = find_dates(sent.folded, self.language, sent.text)
         return self._dates[index]
 
+    def doc(self, index: int) -> "Doc | None":
+        """One sentence as a trained pipeline reads it, when first asked for; None without a pipeline."""
+        if self.parser is None:
+            return None
+        if index not in self._docs:
+            self._docs[index] = self.parser(self.sents[index].text)
+        return self._docs[index]
+
     def people(self, index: int) -> list[tuple[int, int]]:
         """Where a trained pipeline sees people named in one sentence; nobody without a pipeline."""
-        if self.namer is None:
-            return []
-        if index not in self._people:
-            self._people[index] = self.namer(self.sents[index].text)
-        return self._people[index]
+        doc = self.doc(index)
+        return [] if doc is None else [(ent.start_char, ent.end_char) for ent in doc.ents if ent.label_ in PEOPLE]
 
     def numbers(self, index: int) -> list[Number]:
         """The quantities of one sentence, those of its dates left out."""
@@ -150,9 +159,9 @@ class Reading:
 class Reader:
     """Reads articles in the languages that the watch has cues for."""
 
-    def __init__(self, watch: Watch, languages: Iterable[str], namers: Mapping[str, Namer] | None = None) -> None:
+    def __init__(self, watch: Watch, languages: Iterable[str], parsers: Mapping[str, Parser] | None = None) -> None:
         self.watch = watch
-        self._namers = namers or {}
+        self._parsers = parsers or {}
         self._languages = tuple(code for code in languages if code in watch.cues)
         self._lexicons: dict[str, Lexicon] = {}
 
@@ -167,7 +176,7 @@ class Reader:
         sents = list(self._sents("title", title, [(0, len(title))] if title.strip() else [], lexicon, language))
         spans = sentences(text, language)[:MAX_SENTENCES]
         sents.extend(self._sents("text", text, spans, lexicon, language))
-        return Reading(language, published, sents, self._namers.get(language))
+        return Reading(language, published, sents, self._parsers.get(language))
 
     def _sents(self, place: Place, text: str, spans: Sequence[tuple[int, int]], lexicon: Lexicon, language: str) -> Iterable[Sent]:
         """Names and cues are looked for once in the whole text, then dealt out to the sentences they lie in."""

@@ -55,6 +55,15 @@ def sources(sent: Sent, *, spaced: bool) -> list[Source]:
     return found
 
 
+def source_at(sent: Sent, start: int, end: int) -> Source:
+    """The source that a stretch of the sentence is, whoever is named in it."""
+    labels = {cue.kind for cue in sent.cues if cue.kind in ("source", "intelligence") and start <= cue.start < end}
+    for hit in sent.hits:
+        if (hit.kind in SOLID or hit.kind == "weak") and start <= hit.start < end:
+            labels.add("media" if hit.entity.agency else hit.entity.side or "third")
+    return Source(start, end, _voice(labels))
+
+
 _PARTICLES = ("은", "는", "이", "가", "は", "が", "을", "를", "を", "说", "称")
 
 

@@ -15,7 +15,7 @@ from tumen.errors import ConfigError, Refused, Unavailable
 from tumen.pipeline import Topology, load_topology
 from tumen.settings import Settings
 from tumen.stage import Finding
-from tumen.text.people import load_namers
+from tumen.text.pipelines import load_pipelines
 
 _WAL_RESET_FIXED = (3, 51, 3)
 
@@ -60,10 +60,10 @@ def _machine() -> list[Finding]:
 
 
 def _pipelines(settings: Settings) -> list[Finding]:
-    """The trained spaCy pipelines that the settings name; none is needed."""
-    namers = load_namers(settings.spacy, settings.languages)
-    ready = [Finding(f"spaCy {language}", "ok", f"{settings.spacy[language]} names people") for language in namers.ready]
-    return [*ready, *(Finding(f"spaCy {language}", "missing", line) for language, line in namers.missing.items())]
+    """The trained pipelines that the settings name; none is needed."""
+    ready, missing = load_pipelines(settings.spacy, settings.languages)
+    found = [Finding(f"pipeline {language}", "ok", f"{settings.spacy[language]} tells who says what") for language in ready]
+    return [*found, *(Finding(f"pipeline {language}", "missing", line) for language, line in missing.items())]
 
 
 def _parts(settings: Settings) -> list[Finding]:

@@ -15,10 +15,10 @@ from tumen.cli._kit import kit_of, settings_of
 def command(settings_file: Path | None, gold: Path, languages: tuple[str, ...], as_json: bool) -> None:
     """Measure the tagging on GOLD (a .jsonl of labelled items or digests), or the cleaning on a folder of labelled pages."""
     from tumen.evaluate import run_evaluation
-    from tumen.text.people import load_namers
+    from tumen.text.pipelines import load_pipelines
 
     settings = settings_of(settings_file)
     if settings.spacy and not as_json:
-        ready = load_namers(settings.spacy, settings.languages).ready
+        ready = load_pipelines(settings.spacy, settings.languages).ready
         click.echo("with spaCy pipelines: " + (", ".join(f"{one}={settings.spacy[one]}" for one in ready) or "none is there"))
     click.echo(run_evaluation(gold, kit_of(settings), languages=languages, as_json=as_json))

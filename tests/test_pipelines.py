@@ -1,0 +1,220 @@
+"""Trained pipelines: what a parse decides, where one is installed; told when it is not there; never needed."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.tokens import Doc
+
+from processors.tag.actors import actors_of
+from processors.tag.claims import voice_of
+from processors.tag.reading import Reader
+from processors.tag.syntax import said_by
+from tumen.cli._kit import kit_of
+from tumen.cli.doctor import _pipelines
+from tumen.messages import Actor
+from tumen.settings import Settings
+from tumen.text.pipelines import EXTRAS, Parser, load_pipelines, make_doc
+
+WATCH = kit_of(Settings(languages=("en", "fr"))).watch
+VOCAB = spacy.blank("xx").vocab
+
+
+def seeing(name: str) -> Parser:
+    """Stands for a pipeline that sees one name and parses nothing."""
+    nlp = spacy.blank("xx")
+
+    def parse(sentence: str) -> Doc:
+        doc = nlp(sentence)
+        at = sentence.find(name)
+        span = doc.char_span(at, at + len(name), label="PER") if at >= 0 else None
+        doc.ents = (span,) if span is not None else ()
+        return doc
+
+    return parse
+
+
+def parsed(tree: str) -> Parser:
+    """Stands for a pipeline that parses one sentence so: "word/dependency>head's number/class" each."""
+
+    def parse(sentence: str) -> Doc:
+        spans, arcs, forms, at = [], [], [], 0
+        for number, part in enumerate(tree.split()):
+            word, arc, pos = part.split("/")
+            dep, _, head = arc.partition(">")
+            start = sentence.index(word, at)
+            at = start + len(word)
+            spans.append((start, at))
+            arcs.append((int(head) if head else number, dep))
+            forms.append((pos, ""))
+        return make_doc(VOCAB, sentence, spans, arcs, forms)
+
+    return parse
+
+
+def actors(text: str, language: str, parsers: Mapping[str, Parser]) -> list[Actor]:
+    return actors_of(Reader(WATCH, tuple(EXTRAS), parsers).read("", text, language, "2025-03-02"), 0, WATCH)
+
+
+def speakers(text: str, language: str, parser: Parser | None, event: str) -> tuple[str | None, str | None]:
+    """Who says it by the words alone, and by the parse."""
+    reading = Reader(WATCH, (language,), {language: parser} if parser else {}).read("", text, language, "2025-03-02")
+    plain = voice_of(reading, 0)
+    told = said_by(reading, 0, event, plain)
+    return (text[plain.start : plain.end] if plain else None), (text[told.start : told.end] if told else None)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "name", "side"),
+    [
+        ("en", "Russian fisheries minister Oleg Varnitsin landed in Pyongyang.", "Oleg Varnitsin", "russia"),
+        ("en", "Oleg Varnitsin, Russia's deputy fisheries minister, landed in Pyongyang.", "Oleg Varnitsin", "russia"),
+        ("fr", "Le ministre russe de la pêche Oleg Varnitsine est arrivé à Pyongyang.", "Oleg Varnitsine", "russia"),
+        ("en", "Russia sent a ship to Rason, Peter Moss said.", "Peter Moss", None),
+        ("en", "Russia and the North Korean minister Peter Moss met.", "Peter Moss", None),
+    ],
+)
+def test_an_unknown_official_is_kept_with_a_side_only_beside_its_title(language: str, text: str, name: str, side: str | None) -> None:
+    kept = [actor for actor in actors(text, language, {language: seeing(name)}) if actor.name == name]
+    assert [(actor.side, actor.kind, actor.qid) for actor in kept] == ([(side, "person", None)] if side else [])
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "tree", "event", "said"),
+    [
+        # the subject of the verb of saying, not the nearest name
+        (
+            "en",
+            "Russia sent North Korea coal, pilots from Seoul said.",
+            "Russia/nsubj>1/PROPN sent/ccomp>8/VERB North/compound>3/PROPN Korea/dative>1/PROPN coal/dobj>1/NOUN pilots/nsubj>8/NOUN"
+            " from/prep>5/ADP Seoul/pobj>6/PROPN said/ROOT/VERB",
+            "energy",
+            "pilots",
+        ),
+        # who is said to have done it says nothing
+        (
+            "en",
+            "Moscow is accused of sending coal to Pyongyang.",
+            "Moscow/nsubjpass>2/PROPN is/auxpass>2/AUX accused/ROOT/VERB of/prep>2/ADP sending/pcomp>3/VERB coal/dobj>4/NOUN",
+            "energy",
+            None,
+        ),
+        # a clause before a verb that is on no list is somebody's words
+        (
+            "en",
+            "Pyongyang sold Moscow shells, a fisherman recalled.",
+            "Pyongyang/nsubj>1/PROPN sold/ccomp>6/VERB Moscow/dative>1/PROPN shells/dobj>1/NOUN a/det>5/DET fisherman/nsubj>6/NOUN"
+            " recalled/ROOT/VERB",
+            "arms",
+            "a fisherman",
+        ),
+        # a French subject behind its verb, which parsers take for an object
+        (
+            "fr",
+            "Moscou a livré du blé à Pyongyang, raconte un pêcheur.",
+            "Moscou/nsubj>2/PROPN a/aux:tense>2/AUX livré/ROOT/VERB du/det>4/DET blé/obj>2/NOUN à/case>6/ADP Pyongyang/obl>2/PROPN"
+            " ,/punct>8/PUNCT raconte/conj>2/VERB un/det>10/DET pêcheur/obj>8/NOUN",
+            "trade",
+            "un pêcheur",
+        ),
+    ],
+)
+def test_the_subject_of_the_verb_of_saying_says_it(language: str, text: str, tree: str, event: str, said: str | None) -> None:
+    plain, told = speakers(text, language, parsed(tree), event)
+    assert told == said
+    assert plain != said
+    assert speakers(text, language, None, event) == (plain, plain)
+
+
+def test_a_package_that_is_not_there_is_told_and_nothing_else_changes() -> None:
+    settings = Settings(languages=("en", "fr"), spacy={"fr": "fr_no_such_pipeline"})
+    ready, missing = load_pipelines(settings.spacy, settings.languages)
+    assert not ready
+    for part in ("spacy.fr", "fr_no_such_pipeline", "make setup EXTRAS=fr", "going on without it"):
+        assert part in missing["fr"]
+    assert "\n" not in missing["fr"]
+    assert [(found.what, found.state) for found in _pipelines(settings)] == [("pipeline fr", "missing")]
+    kit_of(settings)
+
+
+def test_a_folder_that_neither_parses_nor_names_is_told(tmp_path: Path) -> None:
+    spacy.blank("fr").to_disk(tmp_path)
+    assert "without 'ner' and 'parser'" in load_pipelines({"fr": str(tmp_path)}, ["fr"]).missing["fr"]
+
+
+def extra(language: str) -> Parser:
+    """The pipeline that `make setup EXTRAS=...` installs."""
+    ready, missing = load_pipelines(EXTRAS, [language])
+    if missing:
+        assert find_spec({"ru": "slovnet", "ko": "kiwipiepy"}.get(language, EXTRAS[language])) is None, missing[language]
+        pytest.skip(f"{EXTRAS[language]} is not installed: make setup EXTRAS={language}")
+    return ready[language]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "name"),
+    [
+        ("fr", "Le ministre russe de la pêche Michel Dupont est arrivé à Pyongyang.", "Michel Dupont"),
+        ("en", "Russian fisheries minister Peter Harrison landed in Pyongyang.", "Peter Harrison"),
+        ("ru", "Заместитель министра рыболовства России Пётр Лунёв прилетел в Пхеньян.", "Пётр Лунёв"),
+    ],
+)
+def test_the_real_pipelines_name_people(language: str, text: str, name: str) -> None:
+    parser = extra(language)
+    assert name in {ent.text for ent in parser(text).ents if ent.label_ in ("PER", "PERSON")}
+
+
+@pytest.mark.parametrize(
+    ("language", "event", "text", "plain", "said"),
+    [
+        (
+            "en",
+            "energy",
+            "North Korea has received Russian fuel, the Centre for Harbour Studies concluded.",
+            None,
+            "the Centre for Harbour Studies",
+        ),
+        ("en", "energy", "Moscow is accused of sending fuel to North Korea.", "Moscow", None),
+        (
+            "en",
+            "transport",
+            "Russia handed North Korea two trains, fisherman Paul Brandt told a paper in Seoul.",
+            "paper in Seoul",
+            "fisherman Paul Brandt",
+        ),
+        ("fr", "energy", "Moscou est accusé d'avoir envoyé du carburant à la Corée du Nord.", "Moscou", None),
+        ("fr", "arms", "Pyongyang n'a vendu aucun obus à la Russie, tranche l'institut du port.", None, "l'institut du port"),
+        (
+            "fr",
+            "trade",
+            "Un pêcheur de Rason, Paul Brandt, assure que Moscou a livré du blé à Pyongyang.",
+            "Moscou",
+            "Un pêcheur de Rason, Paul Brandt",
+        ),
+        (
+            "ru",
+            "transport",
+            "Москва передала КНДР два поезда, рассказал журналистам из Сеула машинист Пётр Лунёв.",
+            "журналистам из Сеула",
+            "машинист Пётр Лунёв",
+        ),
+        ("ru", "trade", "Россия отправит в КНДР зерно, сказал «Вестнику порта» агроном Лев Котов.", "КНДР", "агроном Лев Котов"),
+        ("ru", "energy", "Как полагает институт порта, Пхеньян получил от России мазут.", "Пхеньян", "институт порта"),
+        ("ko", "energy", "항만 연구소는 북한이 러시아에서 연료를 받았다고 분석했다.", "러시아", "항만 연구소"),
+        ("ko", "transport", "표트르 루뇨프 기관사는 러시아가 북한에 열차 두 대를 넘겼다고 회고했다.", "북한", "표트르 루뇨프 기관사"),
+        ("ko", "arms", "러시아 어민은 북한이 포탄을 팔지 않았다고 말했다.", "북한", "러시아 어민"),
+        ("ko", "arms", "북한이 러시아에 포탄을 보냈다고 한다.", None, None),
+    ],
+)
+def test_the_parse_decides_who_says_it(language: str, event: str, text: str, plain: str | None, said: str | None) -> None:
+    assert speakers(text, language, extra(language), event) == (plain, said)
+    assert speakers(text, language, None, event) == (plain, plain)
+
+
+@pytest.mark.parametrize("language", ["ru", "ko"])
+def test_a_doc_made_here_spells_its_sentence(language: str) -> None:
+    parser = extra(language)
+    for text in ("", " ", "  Москва,  и Пхеньян\u00a0—\u2009 вместе . ", "러시아가  북한에\t연료를 보냈다 .", "😀😀 42"):
+        assert parser(text).text == text
