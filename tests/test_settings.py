@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import structlog.testing
 
 from tumen.errors import ConfigError
 from tumen.settings import Settings, load_settings
@@ -53,6 +54,29 @@ def test_a_wrong_setting_is_one_line_with_key_value_and_what_was_expected(text: 
     with pytest.raises(ConfigError, match=finding) as error:
         load(text)
     assert all("\n" not in line for line in error.value.findings)
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ('[http]\nallow_private = ["127.0.0.1"]', 'http.allow_private = .*expected "host:port" each'),
+        ('[http]\nallow_private = ["127.0.0.1:0"]', 'expected "host:port" each'),
+        ('[metrics]\nhost = "no host"', "metrics.host = 'no host'"),
+        ('[bus]\nfile = "../elsewhere.db"', "bus.file = '../elsewhere.db'"),
+        ('[bus]\nfile = ".."', "bus.file = '..'"),
+    ],
+)
+def test_what_would_fail_later_is_refused_at_once(text: str, finding: str) -> None:
+    with pytest.raises(ConfigError, match=finding):
+        load(text)
+
+
+def test_a_variable_that_is_no_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUMEN_METRIC_PORT", "9200")
+    monkeypatch.setenv("TUMEN_METRICS_PORT", "9201")
+    with structlog.testing.capture_logs() as logs:
+        load_settings()
+    assert [entry["variable"] for entry in logs if entry["event"] == "not_a_setting"] == ["TUMEN_METRIC_PORT"]
 
 
 def test_all_findings_at_once() -> None:

@@ -4,6 +4,7 @@ Environment: ``TUMEN_<TABLE>_<KEY>`` (``TUMEN_METRICS_PORT=9200``).  A secret ma
 come from a file: ``TUMEN_SLACK_WEBHOOK_FILE=/run/secrets/slack``.
 """
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -58,6 +59,15 @@ class HttpSettings(Table):
     deadline: float = Field(default=30.0, gt=0)
     max_bytes: int = Field(default=5_000_000, gt=0)
 
+    @field_validator("allow_private")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            host, _, port = address.rpartition(":")
+            if not host or not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 65536:
+                raise ValueError(f'expected "host:port" each, as in "127.0.0.1:8080", got {address!r}')
+        return value
+
 
 class TranslationSettings(Table):
     """`engine`: "auto" takes the best one present for each language, "none" leaves everything untranslated and says so."""
@@ -86,7 +96,7 @@ class AlertSettings(Table):
 class MetricsSettings(Table):
     """Where /metrics is served; port 0 takes a free one and says which."""
 
-    host: str = "127.0.0.1"
+    host: str = Field(default="127.0.0.1", pattern=r"^[0-9A-Za-z.:-]+$")
     port: int = Field(default=9108, ge=0, le=65535)
 
 
@@ -105,7 +115,7 @@ class BusSettings(Table):
     """
 
     kind: Literal["embedded", "kafka"] = "embedded"
-    file: str = "bus.db"
+    file: str = Field(default="bus.db", pattern=r"^[^/\\]*[^/\\.][^/\\]*$", description="a name, in the data folder")
     max_lag: int = Field(default=10_000, ge=1)
     batch: int = Field(default=100, ge=1)
     tick_seconds: float = Field(default=60.0, gt=0)
@@ -234,8 +244,17 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
         raise ConfigError(f"{file}: expected a text in UTF-8") from None
     except ValueError as error:  # tomllib's message has line and column
         raise ConfigError(f"{file}: {error}") from None
+    _warn_of_strangers(settings)
     located = {"data": base / settings.data, "files": tuple(base / f for f in settings.files)}
     return settings.model_copy(update={**located, **_secrets_from_files(settings, base)})
+
+
+def _warn_of_strangers(settings: Settings) -> None:
+    """A variable that looks like a setting and is none.  No error: an orchestrator may give variables of that name (TUMEN_SERVICE_HOST)."""
+    known = tuple(f"TUMEN_{name}".upper() for name in type(settings).model_fields)
+    for name in sorted(os.environ):
+        if name.upper().startswith("TUMEN_") and not name.upper().startswith(known):
+            log.warning("not_a_setting", variable=name, expected="TUMEN_<TABLE>_<KEY>, see the README")
 
 
 def _secrets_from_files(settings: Settings, base: Path) -> dict[str, Any]:
