@@ -11,6 +11,7 @@ import pytest
 import processors.tag as tag
 from processors.tag.chronology import load_chronology
 from processors.tag.lexicon import Lexicon, fold
+from processors.tag.reading import MAX_SENTENCES
 from tumen.accuracy import figures_of, judge
 from tumen.cli._kit import kit_of
 from tumen.errors import ConfigError
@@ -146,6 +147,44 @@ def test_odd_texts_are_bounded(stage: Stage[Translated], text: str) -> None:
     started = time.perf_counter()
     run(stage, message("", text, "it"))
     assert time.perf_counter() - started < 20
+
+
+ONE_LINE = {
+    "it": "Shoigu è arrivato a Pyongyang, Kim lo ha ricevuto e ", "en": "Shoigu arrived in Pyongyang, Kim received him and ",
+    "ru": "Шойгу прибыл в Пхеньян, Ким принял его и ", "ko": "쇼이구가 평양에 도착해 김정은을 만났고 ", "ja": "ショイグ氏は平壌に到着し、金正恩氏と会談し、",
+    "zh": "绍伊古抵达平壤，会见金正恩，",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", sorted(ONE_LINE))
+def test_two_megabytes_in_one_line_are_read_as_far_as_allowed_and_say_so(stage: Stage[Translated], language: str) -> None:
+    text = ONE_LINE[language] * (2_000_000 // len(ONE_LINE[language].encode()))
+    started = time.perf_counter()
+    found = run(stage, message("Shoigu, Kim", text, language))
+    assert time.perf_counter() - started < 20
+    (cut,) = [why.cue for why in found.why if why.rule == "cut"]
+    read = int(cut.split()[1])
+    assert 0 < read <= tag.Config().max_chars
+    assert cut == f"read {read} of {len(text)} characters"
+    assert len(found.mentions) <= 3 * MAX_SENTENCES
+    for mention in found.mentions:
+        where = text if mention.evidence.in_ == "text" else "Shoigu, Kim"
+        assert where[mention.evidence.start : mention.evidence.end] == mention.evidence.text
+
+
+def test_a_hundred_thousand_sentences_are_cut_and_a_short_article_is_not(stage: Stage[Translated]) -> None:
+    many = run(stage, message("", "Mosca vede Pyongyang. " * 1500, "it"))
+    assert [why.cue for why in many.why if why.rule == "cut"]
+    assert not [why for why in run(stage, message("Mosca", "Mosca vede Pyongyang. \n", "it")).why if why.rule == "cut"]
+
+
+def test_emoji_beside_the_words_move_no_offset(stage: Stage[Translated]) -> None:
+    text = "🚀🚀 Le munizioni 🇰🇵➡️🇷🇺: la Corea del Nord ha inviato 3.000 proiettili alla Russia 💥👩‍🚀, dice Seul."
+    found = run(stage, message("", text, "it"))
+    assert found.mentions
+    for mention in found.mentions:
+        assert text[mention.evidence.start : mention.evidence.end] == mention.evidence.text
+    assert {m.quantity.number for m in found.mentions if m.quantity} == {3000.0}
 
 
 # --- cues and chronology as data ----------------------------------------------------------------------------------------------------------

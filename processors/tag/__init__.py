@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from processors.tag.chronology import Meeting, load_chronology, written_on
 from processors.tag.mentions import judge
 from processors.tag.model import tag_model
-from processors.tag.reading import Reader
+from processors.tag.reading import Reader, Reading
 from tumen.messages import Tagged, Translated, Why
 from tumen.settings import ROOT
 from tumen.stage import Emit, Kit, Out, Stage, StageSpec
@@ -67,8 +67,18 @@ def tagged(message: Translated, reader: Reader, known: Sequence[Meeting], max_ch
         mentions=verdict.mentions,
         relevant=verdict.relevant,
         score=verdict.score,
-        why=(*verdict.why, Why(stage="tag", rule="dated_by_meeting", cue=dated)) if dated else verdict.why,
+        why=tuple(_reasons(verdict.why, reading, article.text, dated)),
     )
+
+
+def _reasons(verdict: Sequence[Why], reading: Reading, text: str, dated: str | None) -> Iterable[Why]:
+    """The verdict's reasons, what dated the article, and how much of a very long one was read."""
+    yield from verdict
+    if dated:
+        yield Why(stage="tag", rule="dated_by_meeting", cue=dated)
+    read = max((sent.end for sent in reading.sents if sent.place == "text"), default=0)
+    if read < len(text.rstrip()):
+        yield Why(stage="tag", rule="cut", cue=f"read {read} of {len(text)} characters")
 
 
 def _brought_as_new(message: Translated) -> date | None:
