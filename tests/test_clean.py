@@ -21,7 +21,17 @@ GOLDEN = Path(__file__).parent / "golden" / "clean"
 MEANS = Means(
     Languages(("it", "en", "ru", "ko", "fr", "de")),
     Agencies(
-        {"TASS": ["ТАСС", "Tass"], "KCNA": ["Kcna", "조선중앙통신"], "Reuters": [], "ANSA": ["Ansa"], "RIA": ["РИА Новости", "Ria Novosti"]}
+        {
+            "TASS": ["ТАСС", "Tass"],
+            "KCNA": ["Kcna", "조선중앙통신"],
+            "Reuters": [],
+            "ANSA": ["Ansa"],
+            "RIA": ["РИА Новости", "Ria Novosti"],
+            "Yonhap": ["연합뉴스"],
+            "Newsis": ["뉴시스"],
+            "Xinhua": ["新华社"],
+            "dpa": [],
+        }
     ),
 )
 SEEN = datetime(2024, 9, 14, 12, tzinfo=UTC)
@@ -298,6 +308,15 @@ def test_a_name_that_the_text_is_about_is_no_author() -> None:
         ("ВЛАДИВОСТОК, 3 мая. /ТАСС/. Паром вышел в море.", "TASS"),
         ("La nave è arrivata, riporta la Tass.", "TASS"),
         ("The ship has arrived, Reuters reported.", "Reuters"),
+        ("(부산=연합뉴스) 홍길순 기자 = 여객선이 항구에 들어왔다.", "Yonhap"),
+        ("[부산=뉴시스] 홍길순 기자 = 여객선이 항구에 들어왔다.", "Newsis"),
+        ("ВЛАДИВОСТОК, 3 мая — РИА Новости. Паром вышел в море.", "RIA"),
+        ("ВЛАДИВОСТОК, 3 мая. - РИА Новости. Паром вышел в море.", "RIA"),
+        ("新华社海参崴5月3日电 渡轮已经出海。", "Xinhua"),
+        ("Das Schiff ist da. Quelle: dpa", "dpa"),
+        ("(dpa) - Das Schiff ist da.", "dpa"),
+        ("新华社的记者5月3日在船上。", None),
+        ("항구=연합뉴스 건물 앞에 배가 있다.", None),
         ("По данным РИА Новости, паром вышел в море.", "RIA"),
         ("La riapertura del porto, dice una fonte, è vicina. Ria resta un nome.", None),
         ("Nel porto la nave attende.", None),

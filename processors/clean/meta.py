@@ -27,6 +27,8 @@ _DOTTED = re.compile(r"(?<![\d.])(\d{1,2})([./-])(\d{1,2})\2((?:19|20)\d\d)(?!\d
 _URL = re.compile(r"/((?:19|20)\d\d)[/-]([01]?\d)[/-]([0-3]?\d)(?=[/_.-]|$)")
 _RANGE = re.compile(r"\d\s*(?:-|–|al|to|bis|au|по|до|all'|e)\s*$", re.IGNORECASE)
 _NAME = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]*)*")
+_CITY_BEFORE = re.compile(r"[(\[]\w{1,12}=$")  # "(서울=연합뉴스)"
+_WIRED = re.compile(r"\w{0,12}?\d{1,2}月\d{1,2}日[电電]")  # "新华社平壤9月13日电"
 _BYLINE_END = re.compile(r"\s*(?:[|·•,/(–—-]|\d).*$", re.DOTALL)
 
 
@@ -193,7 +195,9 @@ class Agencies:
     """News agencies by the names that texts give them.  `aliases` maps an agency's name to what it is called in any language."""
 
     def __init__(self, aliases: Mapping[str, Iterable[str]]) -> None:
-        self._names = {_lowered(alias): name for name, given in aliases.items() for alias in (name, *given) if alias}
+        pairs = [(alias, name) for name, given in aliases.items() for alias in (name, *given) if alias]
+        self._names = {_lowered(alias): name for alias, name in pairs}
+        self._small = frozenset(alias for alias, _ in pairs if alias[0].islower() and alias == _lowered(alias))
         self._aliases = list(self._names)
         self._automaton = AhoCorasick(self._aliases, matchkind=MatchKind.Standard)
 
@@ -217,15 +221,18 @@ class Agencies:
         return next((self._names[alias] for start, end, alias in named if _is_credit(text, start, end)), None)
 
     def _named(self, text: str) -> list[tuple[int, int, str]]:
-        """Where agencies are named: whole words with a capital (in prose "ap" and "ria" are words), the longest at a place."""
+        """Where agencies are named: whole words, the longest at a place, with a capital (in prose "ap" and "ria" are words) unless the
+        agency writes itself without.
+        """
         found: list[tuple[int, int, str]] = []
         for number, start, end in self._automaton.find_matches_as_indexes(_lowered(text), overlapping=True):
-            if text[start].islower() or _inside_word(text, start, end):
+            alias = self._aliases[number]
+            if _inside_word(text, start, end) or (text[start].islower() and not (alias in self._small and text.startswith(alias, start))):
                 continue
             while found and found[-1][0] >= start:
                 found.pop()
             if not found or found[-1][1] <= start:
-                found.append((start, end, self._aliases[number]))
+                found.append((start, end, alias))
         return found
 
 
@@ -244,8 +251,12 @@ def _inside_word(text: str, start: int, end: int) -> bool:
 
 def _is_signature(text: str, start: int, end: int) -> bool:
     """Set apart from the text, as datelines and signatures are; `start`, `end` lie near one of its ends."""
-    before, after = text[max(0, start - 120) : start].rstrip(), text[end : end + 8].lstrip()
-    if before.endswith(("(", "/", "[")) and after.startswith((")", "/", "]", "-", ",")):
+    before, after = text[max(0, start - 120) : start].rstrip(), text[end : end + 24].lstrip()
+    if (before.endswith(("(", "/", "[")) or _CITY_BEFORE.search(before)) and after.startswith((")", "/", "]", "-", ",")):
+        return True
+    if before.endswith(("—", "–", " -")) and after.startswith(".") and len(before) < 70:
+        return True
+    if not before and _WIRED.match(after):
         return True
     return after.startswith(("—", "–", "- ", ".-", ".–", ") -")) and len(before) < 70 and "." not in before[:-1]
 
