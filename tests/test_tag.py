@@ -151,8 +151,8 @@ def test_odd_texts_are_bounded(stage: Stage[Translated], text: str) -> None:
 
 ONE_LINE = {
     "it": "Shoigu è arrivato a Pyongyang, Kim lo ha ricevuto e ", "en": "Shoigu arrived in Pyongyang, Kim received him and ",
-    "ru": "Шойгу прибыл в Пхеньян, Ким принял его и ", "ko": "쇼이구가 평양에 도착해 김정은을 만났고 ", "ja": "ショイグ氏は平壌に到着し、金正恩氏と会談し、",
-    "zh": "绍伊古抵达平壤，会见金正恩，",
+    "ru": "Шойгу прибыл в Пхеньян, Ким принял его и ", "ko": "쇼이구가 평양에 도착해 김정은을 만났고 ",
+    "ja": "ショイグ氏は平壌に到着し、金正恩氏と会談し、", "zh": "绍伊古抵达平壤，会见金正恩，",
 }  # fmt: skip
 
 

@@ -16,15 +16,16 @@ from tumen.ids import mention_id
 from tumen.messages import Actor, Direction, EventType, Evidence, Mention, Quantity, Role, Stance, Translation, When, Why
 from tumen.text.dates import DateHit, parse_partial, resolve
 from tumen.text.numbers import Number
-from tumen.text.words import UNSPACED
 from tumen.text.things import thing_of
 from tumen.watch import Watch
+from tumen.text.words import UNSPACED
 
 SENTENCE = 0.5  # least probability of a sentence that is a mention
 EVENT = 0.45  # least probability of a further event in it
 MEETING = 0.3  # ... of a visit, where people of both sides are named
 OCCASION = 60  # characters between "anniversary of" and what is remembered; a third of it in scripts without spaces
 RELEVANT = 0.4  # least score of a relevant article
+BEHIND = ("ko", "ja", "zh")  # an occasion, or "the day after", stands behind what it is the occasion of
 FRESH = 21  # days: what happened longer before the publication is recalled, not news
 
 
@@ -106,7 +107,7 @@ def _only_occasion(reading: Reading, index: int, event: str) -> bool:
     marks = [cue for cue in sent.cues if cue.kind == f"strong:{event}"]
     occasions = [cue for cue in sent.cues if cue.kind == "occasion"]
     reach = OCCASION if reading.language not in UNSPACED else OCCASION // 3
-    behind = reading.language in ("ko", "ja", "zh")  # the occasion stands after what is remembered
+    behind = reading.language in BEHIND
 
     def belongs(mark: Cue, occasion: Cue) -> bool:
         gap = mark.start - occasion.end if not behind else occasion.start - mark.end
@@ -151,20 +152,34 @@ def role_of(reading: Reading, index: int, event: str, when: When | None) -> Role
     if age is not None:
         return "background" if age > FRESH else "news"
     lead = 1 if reading.title is not None else 0
-    if index > lead and _dates_another(sent, event):
+    if index > lead and _dates_another(sent, event, reading.language):
         return "background"
     start, end = clause_of(sent, event)
-    recalled = [cue for cue in sent.cues if cue.kind == "background" and start <= cue.start < end]
+    recalled = [cue for cue in sent.of("background") if start <= cue.start < end and not _dated_by(sent, event, cue)]
     dated = [cue for cue in recalled if any(d.start < cue.end and cue.start < d.end for d in reading.dates(index))]
     if index <= lead and not dated:
         return "news"
     return "background" if recalled else "news"
 
 
-def _dates_another(sent: Sent, event: str) -> bool:
-    """Whether the event's first words follow "a day after": it is there to say when something else was."""
-    first = next((cue.start for cue in sent.cues if cue.kind == f"strong:{event}"), None)
-    return first is not None and any(cue.kind == "after" and 0 <= first - cue.end <= OCCASION for cue in sent.cues)
+def _dates_another(sent: Sent, event: str, language: str) -> bool:
+    """Whether the event's words are there to say when something else was: first after "a day after", where that stands before them, or
+    all of them before "the day after", where the language puts it behind.
+    """
+    marks = [cue for cue in sent.cues if cue.kind == f"strong:{event}"]
+    if not marks:
+        return False
+    cues = sent.of("after")
+    if language in BEHIND:
+        return any(0 <= cue.start - max(mark.end for mark in marks) <= OCCASION // 6 for cue in cues)
+    return any(0 <= marks[0].start - cue.end <= OCCASION for cue in cues)
+
+
+def _dated_by(sent: Sent, event: str, recalled: Cue) -> bool:
+    """Whether a word of recalling belongs to "a day after", which only dates the event that stands before it."""
+    marks = [cue.end for cue in sent.of(f"strong:{event}")]
+    after = [cue for cue in sent.of("after") if cue.start <= recalled.start <= cue.end + 1]
+    return bool(marks) and any(max(marks) <= cue.start for cue in after)
 
 
 def _age(date: str | None, published: str | None) -> float | None:
@@ -226,10 +241,10 @@ def _mention(
         stance=claim.stance,
         role=claim.role,
         says=sent.text[source.start : source.end] if source else None,
-        actors=actors,
         speaker=speaker_of(sent, source) if source else None,
         place=place_of(reading, claim.index) or (_place_before(reading, claim, claims) if main else None),
-        quantity=_quantity(sent, quantity) if quantity else None,
+        actors=actors,
+        quantity=_quantity(sent, quantity, reading.language) if quantity else None,
         when=when,
         evidence=Evidence.model_validate(
             {"in": sent.place, "text": sent.text, "start": sent.start, "end": sent.end, "translation": _english(sent, translation)}
