@@ -274,6 +274,13 @@ def test_the_feed_is_believed_first_then_the_page_and_the_address() -> None:
     assert (bare.published, bare.published_source) == ("2024-05-07", "url")
 
 
+def test_a_feed_that_writes_from_the_future_is_not_believed() -> None:
+    body = page(*BODY, head='<meta property="article:published_time" content="2024-05-06T08:00:00Z">')
+    for wrong in ({"published": "2042-05-05"}, {"published_at": datetime(2042, 5, 5, tzinfo=UTC)}):
+        article = cleaned(body, "html", **wrong)
+        assert (article.published, article.published_source, article.published_at) == ("2024-05-06", "page", None)
+
+
 def test_a_date_is_never_made_up() -> None:
     article = cleaned("Una delegazione visita due fabbriche\n" + "\n".join(BODY))
     assert (article.published, article.published_source) == (None, None)

@@ -119,7 +119,7 @@ def _article(item: Item, found: _Found, means: Means, why: tuple[Why, ...]) -> A
             f"{text[:LANGUAGE_SAMPLE]}\n{title}" if len(text) > 200 else f"{title}\n{text}", hint=item.language_hint
         ),
         published=published,
-        published_at=item.published_at,
+        published_at=item.published_at if _feed_day(item) else None,
         published_source=source,
         origin=means.agencies.credited(text or title, found.around),
         flags=tuple(dict.fromkeys(flags)),
@@ -261,16 +261,19 @@ def _from_fragment(body: str, item: Item, means: Means, memory: SiteMemory) -> _
 # --- dates ---------------------------------------------------------------------------------------------------------------------
 
 
+def _feed_day(item: Item) -> str | None:
+    """The day of the feed's own date, unless that lies in the future."""
+    return meta.clamped(item.published_at.date().isoformat(), item.seen_at) if item.published_at else None
+
+
 def _published(item: Item, found: _Found, text: str) -> tuple[str | None, Source | None, bool]:
     """When it was published, where that stands, and whether it is only inferred from what the article tells.
 
     What the feed said wins; then the page's own word, its address, a date line beside the article, the day that the lead tells of.
     """
-    if item.published is not None:
-        return item.published, "feed", False
-    if item.published_at is not None:
-        return item.published_at.date().isoformat(), "feed", False
     stated: tuple[tuple[str | None, Source], ...] = (
+        (item.published, "feed"),
+        (_feed_day(item), "feed"),
         (found.page_date, "page"),
         (meta.date_from_url(item.url), "url"),
         (found.text_date, "text"),
