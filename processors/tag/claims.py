@@ -10,6 +10,7 @@ import numpy as np
 
 from processors.tag.features import EVENTS, KINDS, Matrix, Vector, side
 from processors.tag.lexicon import Cue
+from processors.tag.order import said_by_order
 from processors.tag.reading import SOLID, Reading, Sent
 from processors.tag.says import Source, says
 from tumen.text.words import UNSPACED
@@ -191,8 +192,10 @@ _CONTEXT = ("alleged", "denied", "planned", "future", "intelligence", "condition
 
 
 def voice_of(reading: Reading, index: int, near: int | None = None) -> Source | None:
-    """Who is quoted in a sentence."""
-    return says(reading.sents[index], spaced=reading.language not in UNSPACED, near=near)
+    """Who is quoted in a sentence, or for what stands at offset `near`."""
+    if reading.language in UNSPACED:
+        return said_by_order(reading.sents[index], reading.language)
+    return says(reading.sents[index], spaced=True, near=near)
 
 
 def voice_row(source: Source | None) -> list[float]:

@@ -64,7 +64,7 @@ def source_at(sent: Sent, start: int, end: int) -> Source:
     return Source(start, end, _voice(labels))
 
 
-_PARTICLES = ("은", "는", "이", "가", "は", "が", "을", "를", "を", "说", "称")
+_PARTICLES = ("은", "는", "이", "가", "は", "が", "을", "를", "を", "说", "称", "对", "對", "向")
 
 
 def _stands_alone(sent: Sent, start: int, end: int) -> bool:
