@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -106,37 +107,21 @@ def _stems(words: Sequence[str], wide: bool) -> frozenset[str]:
     return frozenset(found)
 
 
-class _Traits(NamedTuple):
-    """What a loop over the lines finds out about each, in the order of `_LOOPED`; the rest of `OWN` is counted for all lines at once."""
-
-    terminal: bool
-    colon: bool
-    bullet: bool
-    numbered: bool
-    lower: bool
-    upper: bool
-    commas: int
-    all_caps: bool
-    link: bool
-    ellipsis: bool
-    date: bool
-    time: bool
-    quoted: bool
-    question: bool
-    parenthesis: bool
-    sentences: int
-    tail: bool
-    credited: bool
+TRAITS = (
+    *("terminal", "colon", "bullet", "numbered", "lower", "upper", "commas", "all_caps", "link", "ellipsis", "date", "time", "quoted"),
+    *("question", "parenthesis", "sentences", "tail", "credited"),
+)
 
 
-def _traits(line: str, digits: int) -> _Traits:
+def _traits(line: str, digits: int) -> tuple[float, ...]:
+    """What a look at the line itself tells, in the order of `TRAITS`; the rest of `OWN` is counted for all lines at once."""
     bare = line.rstrip(_CLOSERS)
     end = bare[-1:] or " "
     ellipsis = bare.endswith(("…", "...", "[…", "[..."))
     head = line[:HEAD]
     terminal = end in _TERMINAL
     first = line.lstrip(_STRIP + _QUOTES)[:1]
-    return _Traits(
+    return (
         terminal,
         end == ":" or end == "：",
         _BULLET.match(line) is not None,
@@ -159,7 +144,8 @@ def _traits(line: str, digits: int) -> _Traits:
 
 
 _AT = {name: number for number, name in enumerate(OWN)}
-_LOOPED = [_AT[name] for name in _Traits._fields]
+_COMMAS, _SENTENCES = TRAITS.index("commas"), TRAITS.index("sentences")
+_TRAITS = [_AT[name] for name in TRAITS]
 _CUED = [_AT["cues"], *range(_AT[KINDS[0]], len(OWN))]
 
 
@@ -169,17 +155,18 @@ def _own(lines: Sequence[str], words: Sequence[list[str]], cues: Sequence[Cues],
     broad = np.array(_wide(lines))
     count = np.array([len(found) for found in words])
     marks = _marks(lines)
-    traits = np.array(list(map(_traits, lines, marks.digits.tolist())), dtype=np.float64)
+    told = chain.from_iterable(map(_traits, lines, marks.digits.tolist()))
+    traits = np.fromiter(told, dtype=np.float64, count=len(lines) * len(TRAITS)).reshape(len(lines), len(TRAITS))
     mass = size + 1.5 * broad
     head = np.minimum(size, HEAD)
     own = np.zeros((len(lines), len(OWN)), dtype=np.float32)
-    own[:, _LOOPED] = traits
+    own[:, _TRAITS] = traits
     terminal, ellipsis = own[:, _AT["terminal"]] > 0, own[:, _AT["ellipsis"]] > 0
     columns = {
         "mass": np.log1p(mass) / 6.0,
         "words": np.log1p(count + broad / 2) / 4.0,
         "terminal": terminal & ~ellipsis,
-        "commas": np.minimum(traits[:, _Traits._fields.index("commas")] / (count + 1.0), 1.0),
+        "commas": np.minimum(traits[:, _COMMAS] / (count + 1.0), 1.0),
         "digits": marks.digits / head,
         "capitals": marks.capitals / np.maximum(marks.initials, 1),
         "shared": 0.5,
@@ -188,7 +175,7 @@ def _own(lines: Sequence[str], words: Sequence[list[str]], cues: Sequence[Cues],
         "word_length": np.minimum(size / np.maximum(count, 1), 15.0) / 10.0,
         "prose": (mass >= PROSE) & terminal,
         "wide": broad / size,
-        "sentences": np.minimum(traits[:, _Traits._fields.index("sentences")] / 4.0, 1.0),
+        "sentences": np.minimum(traits[:, _SENTENCES] / 4.0, 1.0),
         "address": np.minimum(np.array(addressed) / np.maximum(count, 1) * 5.0, 1.0),
     }
     for name, column in columns.items():
