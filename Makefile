@@ -77,7 +77,7 @@ $(VENV)/.dev: requirements/dev.lock $(VENV)/.base
 $(foreach one,$(filter-out $(LANGUAGES),$(subst $(comma), ,$(EXTRAS))),$(error EXTRAS=$(EXTRAS): $(one): expected among $(LANGUAGES)))
 
 $(VENV)/.extra-%: requirements/%.lock $(VENV)/.base
-	@$(INSTALL) -r $<
+	@$(INSTALL) --no-build-isolation -r $<
 	@touch $@
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
@@ -85,7 +85,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: $(VENV)/.dev
 	$(LOCK) pyproject.toml --group build --output-file requirements/base.lock
 	$(LOCK) --group dev --constraint requirements/base.lock --output-file requirements/dev.lock
-	$(foreach one,$(LANGUAGES),$(LOCK) --no-deps requirements/$(one).in --output-file requirements/$(one).lock &&) true
+	$(foreach one,$(LANGUAGES),$(LOCK) --emit-build-options --no-deps requirements/$(one).in --output-file requirements/$(one).lock &&) true
 
 golden: $(VENV)/.dev
 	TUMEN_WRITE_GOLDEN=1 $(BIN)/pytest -m "not torture" tests

@@ -28,12 +28,16 @@ Tagger = Callable[[Translated], Tagged]
 
 @dataclass
 class Judged:
-    """One article: what is labelled, and what was found.  `counts` are sums that add up over articles to every figure below."""
+    """One article: what is labelled, and what was found.  `counts` are sums that add up over articles to every figure below.
+
+    `strangers`: how many people the mentions name that the watch does not know.
+    """
 
     gold: Gold
     relevant: bool
     score: float
     filtered: bool
+    strangers: int = 0
     counts: Counts = field(default_factory=dict)
 
 
@@ -54,7 +58,8 @@ def judge(gold: Gold, tag: Tagger, watch: Watch) -> Judged:
     unique = Unique(id=gold.id, seen_at=_EPOCH, trace=gold.id, article=article)
     none = Translation(title=gold.title, lead="", engine="none", flags=("untranslated",))
     found = tag(Translated(id=gold.id, seen_at=_EPOCH, trace=gold.id, unique=unique, translation=none))
-    result = Judged(gold, found.relevant, found.score, _both_named(gold, watch))
+    unknown = {actor.name for mention in found.mentions for actor in mention.actors if actor.kind == "person" and actor.qid is None}
+    result = Judged(gold, found.relevant, found.score, _both_named(gold, watch), len(unknown))
     result.counts = {**_article_counts(result, found), **(_mention_counts(gold, found.mentions) if gold.sentences else {})}
     return result
 
