@@ -258,12 +258,11 @@ def _ways(sent: Sent, language: str) -> list[float]:
     origin = {"russia": 0.0, "dprk": 0.0}
     behind = language in ("ko", "ja")
     for hit in hits:
-        for cue in sent.cues:
-            beside = 0 <= cue.start - hit.end <= 1 if behind else 0 <= hit.start - cue.end <= 2
-            if beside and cue.kind == "to":
-                goal[str(hit.entity.side)] = 1.0
-            elif beside and cue.kind == "from":
-                origin[str(hit.entity.side)] = 1.0
+        beside = [cue for cue in marks if (0 <= cue.start - hit.end <= 1 if behind else 0 <= hit.start - cue.end <= 2)]
+        for cue in beside:
+            if any(other.start == cue.start and other.end > cue.end for other in beside):
+                continue  # 에 is a part of 에서
+            (goal if cue.kind == "to" else origin)[str(hit.entity.side)] = 1.0
     give, receive = sent.has("give"), sent.has("receive")
     go, host = sent.has("visit_to"), sent.has("host")
     mutual = sent.has("mutual")
