@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.clean.article import REASONS, Means, clean_item
+from processors.clean.charset import recoded
 from processors.clean.meta import Agencies, byline_around, clamped, date_from_url, date_in_lead, dates_in
 from tumen.messages import Article, Item
 from tumen.stage import Drop
@@ -358,10 +359,40 @@ def test_binary() -> None:
     assert reason("\x00\x01\x02PNG\x1a" * 100) == "binary"
 
 
-def test_wrong_charset() -> None:
+def test_bytes_of_no_text_are_named() -> None:
     assert reason("\ufffd\ufffd\ufffd \ufffd\ufffd\ufffd " * 100) == "binary"
-    mojibake = "\n".join(BODY).encode().decode("latin-1")
-    assert cleaned("Visita\n" + mojibake).text
+
+
+RUSSIAN = (
+    "Визит на фабрики",
+    "Делегация прилетела в четверг утром и осмотрела две фабрики в окрестностях столицы, где её ждали рабочие.",
+    "Комментировать слухи о третьей остановке, намеченной будто бы на выходные, ни одна из сторон не захотела.",
+)
+
+
+@pytest.mark.parametrize("charset", ["latin-1", "cp1252"])
+@pytest.mark.parametrize("text", ["\n".join(["È la visita alle fabbriche", *BODY]), "\n".join(RUSSIAN)], ids=["it", "ru"])
+def test_a_wrong_charset_is_undone_where_the_text_tells_it(text: str, charset: str) -> None:
+    wrong = text.encode("utf-8").decode(charset, "ignore" if charset == "latin-1" else "surrogateescape")
+    wrong = "".join(chr(ord(c) - 0xDC00) if 0xDC80 <= ord(c) < 0xDD00 else c for c in wrong)  # as browsers read what cp1252 has not
+    assert wrong != text
+    for body_type in ("text", "html"):
+        body = wrong if body_type == "text" else "".join(f"<p>{line}</p>" for line in wrong.split("\n"))
+        article = cleaned(body, body_type, title=wrong.split("\n")[0])
+        assert [article.title, *article.text.split("\n")] == text.split("\n")
+        assert "recoded" in article.flags
+
+
+@pytest.mark.parametrize(
+    "text", ["\n".join(BODY), "\n".join(RUSSIAN), "Â°C Ã© Â» ñandú – «così» è così", "Ã© " * 9 + "北", "Ã© " * 9 + "é"]
+)
+def test_a_text_that_may_be_meant_is_left_as_it_is(text: str) -> None:
+    assert recoded(text) is None
+
+
+def test_another_wrong_charset_is_bounded() -> None:
+    bounded("\n".join(RUSSIAN).encode("cp1251").decode("latin-1"), "text")
+    bounded("\n".join(BODY).encode("utf-16").decode("latin-1"), "html")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import trafilatura
 
 from processors.clean import meta
+from processors.clean.charset import recoded
 from processors.clean.features import key_of
 from processors.clean.furniture import KINDS, furniture
 from processors.clean.hints import Hints
@@ -73,6 +74,8 @@ def clean_item(item: Item, means: Means, why: tuple[Why, ...] = (), memory: Site
 
     `memory` is what is known of the item's site.
     """
+    if (mended := recoded(item.body)) is not None:
+        item = item.model_copy(update={"body": mended, "title": recoded(item.title or "", 1) or item.title})
     body = within_bounds(item.body) if item.body_type == "html" else item.body[:MAX_CHARS]
     if not body.strip() and not (item.title or "").strip():
         return Cleaned(Drop("empty"))
@@ -80,11 +83,11 @@ def clean_item(item: Item, means: Means, why: tuple[Why, ...] = (), memory: Site
         return Cleaned(Drop("binary"))
     read = {"text": _from_text, "html": _from_html, "fragment": _from_fragment}[item.body_type]
     found = read(body, item, means, memory)
-    result = found if isinstance(found, Drop) else _article(item, found, means, why)
+    result = found if isinstance(found, Drop) else _article(item, found, means, why, mended=mended is not None)
     return Cleaned(result, found.reading if isinstance(found, _Found) else None)
 
 
-def _article(item: Item, found: _Found, means: Means, why: tuple[Why, ...]) -> Article | Drop:
+def _article(item: Item, found: _Found, means: Means, why: tuple[Why, ...], *, mended: bool = False) -> Article | Drop:
     title, text = found.title.strip(), found.text
     if sum(map(str.isalpha, title + text[:200])) < LEAST_LETTERS:
         return Drop("empty" if not (title or text) else "not_an_article")
@@ -94,6 +97,8 @@ def _article(item: Item, found: _Found, means: Means, why: tuple[Why, ...]) -> A
         flags.append("title_from_text")
     if item.truncated or len(item.body) > MAX_CHARS or len(text) > means.max_chars or len(title) > TITLE_MAX:
         flags.append("truncated")
+    if mended:
+        flags.append("recoded")
     if item.backlog:
         flags.append("backlog")
     text = _cut(text, means.max_chars)
