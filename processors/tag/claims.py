@@ -178,9 +178,11 @@ def stance_prior(sent: Sent, event: str) -> Vector:
     but clear in language.  The sizes were chosen where labelled pages lose nothing and plain sentences of our own gain.
     """
     start, end = clause_of(sent, event)
-    near = {cue.kind for cue in sent.cues if start <= cue.start < end}
+    rumours = sent.of("rumour")
+    own = [cue for cue in sent.cues if not any(r.start <= cue.start < r.end for r in rumours)]  # "not confirmed" negates no event
+    near = {cue.kind for cue in own if start <= cue.start < end}
     prior = np.zeros(len(STANCES), dtype=np.float32)
-    prior[STANCES.index("alleged")] = 2.0 * ("rumour" in sent.kinds)
+    prior[STANCES.index("alleged")] = (1.0 if sent.has("denied") else 3.0) * bool(rumours)  # rumours are also what is denied
     prior[STANCES.index("negated")] = 2.5 * ("negated" in near)
     prior[STANCES.index("denied")] = 1.0 * ("denied" in near)
     prior[STANCES.index("planned")] = 0.3 * ("planned" in near) + 0.3 * ("future" in near)
