@@ -2,7 +2,8 @@
 
 The articles take the stages of the pipeline from a clean article on (`tag`), beside a plain filter: "names both sides".  Labels marked
 unsure count half.  A mention is right when its sentence and event are labelled; stance, direction, who says it, quantity and date are
-judged on the pairs that were found.  The directions of sanctions and diplomacy were labelled loosely and are left out.
+judged on the pairs that were found.  The directions of sanctions and diplomacy were labelled loosely and are left out.  The relevance score
+is held to its word: Brier score, expected calibration error over `BINS` equal bins, and how often articles of each bin are relevant.
 """
 
 import json
@@ -19,7 +20,13 @@ from tumen.messages import Article, Mention, Tagged, Translated, Translation, Un
 from tumen.watch import Watch
 
 ROUNDS = 1000
+BINS = 10  # of the relevance score, for its calibration
 LEAST = 10  # classes with fewer labelled mentions are left out of the macro average
+LONG = {
+    "pair precision": "(sentence, event) precision",
+    "pair recall": "(sentence, event) recall",
+    "pair F1": "(sentence, event) F1 = event micro-F1",
+}
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 Counts = dict[str, float]
@@ -82,6 +89,11 @@ def _article_counts(judged: Judged, found: Tagged) -> Counts:
         counts[f"{name}relevant"] += weight * (gold.label != "none")
         counts[f"{name}core"] += weight * (gold.label == "core")
         counts[f"{name}core_found"] += weight * (gold.label == "core" and said)
+    relevant = float(gold.label != "none")
+    counts["score:squared"] = weight * (judged.score - relevant) ** 2
+    place = min(int(judged.score * BINS), BINS - 1)
+    for name, value in (("of", 1.0), ("sum", judged.score), ("relevant", relevant)):
+        counts[f"score:{place}:{name}"] = weight * value
     if gold.label != "none" and gold.events and judged.relevant and not gold.sentences:
         wanted, got = set(gold.events), {str(m.event) for m in found.mentions}
         for event in wanted | got:
@@ -178,6 +190,7 @@ def figures_of(judged: Sequence[Judged]) -> dict[str, Any]:
         values = [one for r in rounds if (one := r.get(name)) is not None]
         low, high = np.percentile(values, [2.5, 97.5]) if values else (None, None)
         found[name] = None if value is None else [round(float(x), 3) for x in (value, low, high) if x is not None]
+    found["reliability"] = _reliability(dict(zip(names, rows.sum(0), strict=True)))
     found["event_f1"] = {e: round(f, 3) for e, f in _event_f1(dict(zip(names, rows.sum(0), strict=True)), least=1).items()}
     return found
 
@@ -202,6 +215,10 @@ def _ratios(c: Mapping[str, float]) -> dict[str, float | None]:
         out[f"{label}recall core"] = ratio(f"{name}core_found", f"{name}core")
         out[f"{label}recall core+passing"] = ratio(f"{name}true", f"{name}relevant")
         out[f"{label}relevance F1"] = 2 * true / (2 * true + false + missed(name)) if true + false + missed(name) else None
+    total = sum(c.get(f"score:{place}:of", 0.0) for place in range(BINS))
+    out["score Brier"] = c.get("score:squared", 0.0) / total if total else None
+    apart = sum(abs(c.get(f"score:{place}:sum", 0.0) - c.get(f"score:{place}:relevant", 0.0)) for place in range(BINS))
+    out["score calibration error"] = apart / total if total else None
     for name in ("sentence", "pair"):
         out[f"{name} precision"] = ratio(f"{name}:tp", f"{name}:tp", f"{name}:fp")
         out[f"{name} recall"] = ratio(f"{name}:tp", f"{name}:tp", f"{name}:fn")
@@ -221,6 +238,16 @@ def _ratios(c: Mapping[str, float]) -> dict[str, float | None]:
     return out
 
 
+def _reliability(c: Mapping[str, float]) -> list[list[float]]:
+    """``[articles, mean score, share that is relevant]`` of each bin of the score that holds any."""
+    found = []
+    for place in range(BINS):
+        size = c.get(f"score:{place}:of", 0.0)
+        if size:
+            found.append([round(size, 1), *(round(c.get(f"score:{place}:{name}", 0.0) / size, 3) for name in ("sum", "relevant"))])
+    return found
+
+
 def _event_f1(c: Mapping[str, float], *, least: int, prefix: str = "event") -> dict[str, float]:
     """F1 of each event with at least so many labelled."""
     found = {}
@@ -232,7 +259,7 @@ def _event_f1(c: Mapping[str, float], *, least: int, prefix: str = "event") -> d
 
 
 def table(figures: Mapping[str, Mapping[str, Any]]) -> str:
-    """For people: a line a language, the intervals of the whole below, then the events."""
+    """For people: a line a language; every figure with its interval, in all and by language, the filter beside; then the events."""
     whole = figures["all"]
     columns = {
         "rel P": "precision",
@@ -253,14 +280,28 @@ def table(figures: Mapping[str, Mapping[str, Any]]) -> str:
     for code, row in figures.items():
         cells = " ".join(f"{row[name][0]:9.3f}" if row.get(name) else f"{'-':>9}" for name in shown.values())
         lines.append(f"{code:<4}{row['articles']:>4} {row['positives']:>4} {cells}")
-    lines.append("")
-    lines.extend(_intervals(whole))
-    lines.append("")
-    lines.append("F1 by event: " + ", ".join(f"{event} {value:.2f}" for event, value in whole["event_f1"].items()))
+    for code in ("all", *(code for code in figures if code != "all")):
+        lines.extend(["", f"{code}, 95 % intervals:", *_intervals(figures[code])])
+    lines.extend(["", "relevance score, and how often it is right (articles: mean score, relevant):"])
+    lines.append("  " + "; ".join(f"{size:g}: {mean:.2f}, {share:.2f}" for size, mean, share in whole["reliability"]))
+    if whole["event_f1"]:
+        lines.extend(["", "F1 by event: " + ", ".join(f"{event} {value:.2f}" for event, value in whole["event_f1"].items())])
     return "\n".join(lines)
 
 
 def _intervals(row: Mapping[str, Any]) -> Iterable[str]:
+    """A line a figure; beside those of relevance, the plain filter's."""
     for name, value in row.items():
-        if isinstance(value, list) and len(value) == 3:
-            yield f"{name:<32} {value[0]:.3f}  [{value[1]:.3f}, {value[2]:.3f}]"
+        if name.startswith("filter: ") or not _ranged(value):
+            continue
+        line = f"  {LONG.get(name, name):<46} {_cell(value)}"
+        other = row.get(f"filter: {name}")
+        yield f"{line}   filter {_cell(other)}" if _ranged(other) else line
+
+
+def _ranged(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 3 and not isinstance(value[0], list)
+
+
+def _cell(value: Any) -> str:
+    return f"{value[0]:.3f} [{value[1]:.3f}, {value[2]:.3f}]"

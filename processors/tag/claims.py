@@ -31,57 +31,61 @@ _CLAUSE = re.compile(r"[,;:()«»\"“”—–、，；]|\s-\s")
 # --- which events --------------------------------------------------------------------------------------------------------------
 
 
-def event_rows(reading: Reading, index: int) -> Matrix:
-    """16 rows, one an event: its words here, in the title, before, in the whole article; the other events' words."""
-    sent = reading.sents[index]
-    strong = counts(sent, "strong")
-    weak = counts(sent, "weak")
-    title = counts(reading.title, "strong") if reading.title is not None else np.zeros(len(EVENTS), dtype=np.float32)
-    before = counts(reading.sents[index - 1], "strong") if index else np.zeros(len(EVENTS), dtype=np.float32)
-    second = counts(reading.sents[index - 2], "strong") if index > 1 else np.zeros(len(EVENTS), dtype=np.float32)
-    whole = np.array(reading.strong_share, dtype=np.float32)
-    total, empty = float((strong > 0).sum()), float(strong.sum() == 0)
+def event_rows(reading: Reading) -> list[Matrix]:
+    """For each sentence 16 rows, one an event: its words here, in the title, before, in the whole article; the other events' words."""
+    sents, size = reading.sents, len(EVENTS)
+    if not sents:
+        return []
+    strong = np.array([sent.strong for sent in sents], dtype=np.float32)
+    weak = np.array([sent.weak for sent in sents], dtype=np.float32)
+    none = np.zeros((1, size), dtype=np.float32)
+    here, faint = strong > 0, weak > 0
+    title = np.broadcast_to(here[0] if reading.title is not None else none[0] > 0, strong.shape)
+    before, second = (np.vstack([*[none] * back, strong])[: len(sents)] > 0 for back in (1, 2))
+    whole = np.broadcast_to(here.mean(0), strong.shape)
+    empty = np.broadcast_to(~here.any(1, keepdims=True), strong.shape)
+    own = [
+        np.minimum(strong, 1),
+        np.minimum(strong, 3) / 3,
+        np.minimum(weak, 1),
+        here / np.maximum(1, here.sum(1, keepdims=True)),
+        title,
+        before,
+        second,
+        whole,
+        empty & title,
+        empty & before,
+        empty * whole,
+        empty & faint,
+        here & title,
+        here & (strong == strong.max(1, keepdims=True)),
+    ]
+    about = np.array([_about(sent) for sent in sents], dtype=np.float32)  # the same for every event
+    kinds = np.array([[float(kind in sent.kinds) for kind in _EVENT_KINDS] for sent in sents], dtype=np.float32)
+    width = 6 + about.shape[1]
+    single = np.concatenate(
+        [
+            np.stack([np.ones_like(strong), here, faint, title, before], axis=2),
+            np.broadcast_to(about[:, None, :3], (len(sents), size, 3)),
+            empty[:, :, None],
+            np.broadcast_to(about[:, None, 3:], (len(sents), size, about.shape[1] - 3)),
+        ],
+        axis=2,
+    )
+    rows = np.zeros((len(sents), size, len(own) + size * (width + size + len(_EVENT_KINDS))), dtype=np.float32)
+    rows[:, :, : len(own)] = np.stack(own, axis=2)
+    for number in range(size):  # each event has its own copy of the columns
+        at = len(own)
+        for block, wide in ((single[:, number], width), (0.6 * here, size), (0.5 * kinds, len(_EVENT_KINDS))):
+            rows[:, number, at + number * wide : at + (number + 1) * wide] = block
+            at += size * wide
+    return list(rows)
+
+
+def _about(sent: Sent) -> list[float]:
+    """Who is named, and who meets whom, in the numbers that an event's own columns begin with."""
     r, d = side(sent, "russia"), side(sent, "dprk")
-    meeting = meets(sent)
-    stand = float(sent.names["russia:stand"] > 0 or sent.names["ukraine"] > 0)
-    size = len(EVENTS)
-    own = np.zeros((size, 14), dtype=np.float32)
-    single = np.zeros((size, size, 12), dtype=np.float32)
-    others = np.zeros((size, size, size), dtype=np.float32)
-    kinds = np.zeros((size, size, len(_EVENT_KINDS)), dtype=np.float32)
-    here = [float(sent.kinds[kind] > 0) for kind in _EVENT_KINDS]
-    for number in range(size):
-        own[number] = [
-            min(strong[number], 1),
-            min(strong[number], 3) / 3,
-            min(weak[number], 1),
-            float(strong[number] > 0) / max(1.0, total),
-            title[number] > 0,
-            before[number] > 0,
-            second[number] > 0,
-            whole[number],
-            empty * float(title[number] > 0),
-            empty * float(before[number] > 0),
-            empty * whole[number],
-            empty * float(weak[number] > 0),
-            float(strong[number] > 0 and title[number] > 0),
-            float(strong[number] == strong.max() and strong[number] > 0),
-        ]
-        single[number, number] = [
-            1.0,
-            min(strong[number], 1),
-            min(weak[number], 1),
-            title[number] > 0,
-            before[number] > 0,
-            r * d,
-            stand,
-            d * (1 - r),
-            empty,
-            *meeting,
-        ]
-        others[number, number] = np.minimum(strong, 1)
-        kinds[number, number] = here
-    return np.hstack([own, single.reshape(size, -1), 0.6 * others.reshape(size, -1), 0.5 * kinds.reshape(size, -1)])
+    return [r * d, float("russia:stand" in sent.names or "ukraine" in sent.names), d * (1 - r), *meets(sent)]
 
 
 _EVENT_KINDS = (
@@ -96,10 +100,6 @@ def meets(sent: Sent) -> list[float]:
     return [float(len(people) == 2), float(any(towns - {side} for side in people)), float(sent.has("visit_to", "host"))]
 
 
-def counts(sent: Sent, kind: str) -> Vector:
-    return np.array(sent.strong if kind == "strong" else sent.weak, dtype=np.float32)
-
-
 def with_carry(rows: Matrix, before: Vector, around: Vector) -> Matrix:
     """The event rows with what the first model thought of the sentence before and of the article, for the second."""
     empty = rows[:, 8:12].sum(1) > 0
@@ -112,6 +112,12 @@ def with_carry(rows: Matrix, before: Vector, around: Vector) -> Matrix:
 
 def clause_of(sent: Sent, event: str) -> tuple[int, int]:
     """The clause that holds the event's words; the whole sentence if they stand in several or in none."""
+    if event not in sent.clauses:
+        sent.clauses[event] = _clause(sent, event)
+    return sent.clauses[event]
+
+
+def _clause(sent: Sent, event: str) -> tuple[int, int]:
     marks = [cue for cue in sent.cues if cue.kind == f"strong:{event}"] or [cue for cue in sent.cues if cue.kind == f"weak:{event}"]
     if not marks:
         return 0, len(sent.text)
@@ -137,11 +143,11 @@ def stance_row(reading: Reading, index: int, event: str) -> Vector:
     source = voice_of(reading, index)
     own_voice = voice_row(source)
     r, d = side(sent, "russia"), side(sent, "dprk")
-    here = [float(sent.kinds[kind] > 0) for kind in _STANCE_KINDS]
+    here = [float(kind in sent.kinds) for kind in _STANCE_KINDS]
     there = [float(kind in near) for kind in _STANCE_KINDS]
     title = reading.title
-    above = [float(title is not None and title.kinds[kind] > 0) for kind in _CONTEXT]
-    last = [float(before is not None and before.kinds[kind] > 0) for kind in _CONTEXT]
+    above = [float(title is not None and kind in title.kinds) for kind in _CONTEXT]
+    last = [float(before is not None and kind in before.kinds) for kind in _CONTEXT]
     whole = [reading.share(kind) for kind in _CONTEXT]
     denied, negation, planned = sent.has("denied"), sent.has("negation"), sent.has("planned", "future")
     third = own_voice[2] or own_voice[3]
@@ -166,7 +172,7 @@ def stance_row(reading: Reading, index: int, event: str) -> Vector:
     first = next((h for h in sent.hits if h.kind in SOLID), None)
     leads = first.entity.side or "third" if first is not None and not first.entity.agency else "nobody"
     who = [float(leads == which) for which in ("russia", "dprk", "third")]
-    who += [float(sent.names[name] > 0) for name in (*_WITNESSES, "third")]
+    who += [float(name in sent.names) for name in (*_WITNESSES, "third")]
     who += [reading.named_share(name) for name in _WITNESSES]
     base = np.array([*here, *there, *above, *last, *whole, *own_voice, *crossed, *who], dtype=np.float32)
     short = [sent.has("planned", "future"), third, denied, negation, sent.has("report")]
@@ -215,11 +221,10 @@ def _order(cues: list[Cue], first: str, second: str) -> bool:
 
 def direction_row(reading: Reading, index: int, event: str) -> Vector:
     """One row: who is named first, whom the verbs of giving and going lead to, here and in the title."""
-    sent = reading.sents[index]
     title = reading.title
-    here = _ways(sent, reading.language)
-    above = _ways(title, reading.language) if title is not None else [0.0] * len(here)
-    before = _ways(reading.sents[index - 1], reading.language) if index else [0.0] * len(here)
+    here = _ways_of(reading, index)
+    above = _ways_of(reading, 0) if title is not None else [0.0] * len(here)
+    before = _ways_of(reading, index - 1) if index else [0.0] * len(here)
     base = np.array([*here, *(0.5 * x for x in above), *(0.5 * x for x in before)], dtype=np.float32)
     return spread(base, event, short=np.array(here[:_SHORT], dtype=np.float32))
 
@@ -251,6 +256,12 @@ def _homes(hit: Hit) -> bool:
     return hit.entity.kind == "state" and hit.kind in ("name", "metonym")
 
 
+def _ways_of(reading: Reading, index: int) -> list[float]:
+    if index not in reading.ways:
+        reading.ways[index] = _ways(reading.sents[index], reading.language)
+    return reading.ways[index]
+
+
 def _ways(sent: Sent, language: str) -> list[float]:
     hits = [h for h in sent.hits if h.entity.side and not h.entity.agency and (h.kind in SOLID or h.kind == "weak")]
     russia = [h for h in hits if h.entity.side == "russia"]
@@ -259,6 +270,7 @@ def _ways(sent: Sent, language: str) -> list[float]:
     goal = {"russia": 0.0, "dprk": 0.0}
     origin = {"russia": 0.0, "dprk": 0.0}
     behind = language in ("ko", "ja")
+    marks = [cue for cue in sent.cues if cue.kind in ("to", "from")]
     for hit in hits:
         beside = [cue for cue in marks if (0 <= cue.start - hit.end <= 1 if behind else 0 <= hit.start - cue.end <= 2)]
         for cue in beside:
@@ -308,7 +320,7 @@ def _ways(sent: Sent, language: str) -> list[float]:
         float(people == {"russia"} and "dprk" in places),
         float(people == {"dprk"} and "russia" in places),
         float(len(people) == 2),
-        *(float(sent.kinds[f"strong:{e}"] > 0) for e in ("arms", "technology", "troops", "energy", "visit", "diplomacy")),
+        *(float(f"strong:{e}" in sent.kinds) for e in ("arms", "technology", "troops", "energy", "visit", "diplomacy")),
     ]
 
 

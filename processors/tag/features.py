@@ -28,16 +28,16 @@ NAMES = (
 def side(sent: Sent, which: str) -> float:
     """How surely a side is named: 1 by name, .7 by a stand-in, .4 weakly, else 0."""
     names = sent.names
-    if names[f"{which}:solid"]:
+    if f"{which}:solid" in names:
         return 1.0
-    if names[f"{which}:stand"]:
+    if f"{which}:stand" in names:
         return 0.7
-    return 0.4 if names[f"{which}:weak"] or which in sent.kinds else 0.0
+    return 0.4 if f"{which}:weak" in names or which in sent.kinds else 0.0
 
 
 def strong(sent: Sent) -> list[str]:
     """The events whose strong words stand here."""
-    return [event for event in EVENTS if sent.kinds[f"strong:{event}"]]
+    return [event for event, count in zip(EVENTS, sent.strong, strict=True) if count]
 
 
 def sentence_rows(reading: Reading) -> Matrix:
@@ -65,18 +65,18 @@ def sentence_rows(reading: Reading) -> Matrix:
 def _own(sent: Sent, r: float, d: float) -> list[float]:
     names, kinds = sent.names, sent.kinds
     events = strong(sent)
-    weak = sum(1 for event in EVENTS if kinds[f"weak:{event}"])
-    third = names["third"]
+    weak = sum(count > 0 for count in sent.weak)
+    third = names.get("third", 0)
     b = r * d
     troops = float("troops" in events)
     relation = float(sent.has("relation"))
     transfer = float(sent.has("give", "receive"))
     one = float(max(r, d) > 0 and b == 0)
     return [
-        *(min(names[key], 2) for key in NAMES),
-        *(float(names[key] > 0) for key in THIRDS),
-        *(float(kinds[kind] > 0) for kind in KINDS),
-        *(float(kinds[f"strong:{event}"] > 0) for event in EVENTS),
+        *(min(names.get(key, 0), 2) for key in NAMES),
+        *(float(key in names) for key in THIRDS),
+        *(float(kind in kinds) for kind in KINDS),
+        *(float(count > 0) for count in sent.strong),
         min(len(events), 4) / 2,
         min(weak, 4) / 2,
         r,
@@ -92,14 +92,14 @@ def _own(sent: Sent, r: float, d: float) -> list[float]:
         one * relation,
         one * float(bool(events)),
         d * troops * (1 - r),
-        d * float(names["ukraine"] > 0) * (1 - r),
-        d * float(names["south-korea"] > 0) * (1 - r),
-        r * float(names["south-korea"] > 0) * (1 - d),
-        d * float(names["united-states"] > 0) * (1 - r),
-        r * float(names["ukraine"] > 0) * (1 - d),
-        r * float(names["united-states"] > 0) * (1 - d),
-        r * float(names["china"] > 0) * (1 - d),
-        d * float(names["china"] > 0) * (1 - r),
+        d * float("ukraine" in names) * (1 - r),
+        d * float("south-korea" in names) * (1 - r),
+        r * float("south-korea" in names) * (1 - d),
+        d * float("united-states" in names) * (1 - r),
+        r * float("ukraine" in names) * (1 - d),
+        r * float("united-states" in names) * (1 - d),
+        r * float("china" in names) * (1 - d),
+        d * float("china" in names) * (1 - r),
         r * troops * (1 - d),
         float(r == 0 and d == 0),
         float(r == 0 and d == 0 and third > 0),

@@ -71,10 +71,11 @@ class TagModel:
 
     def events(self, reading: Reading) -> Matrix:
         """For each sentence and event (in the order of `EVENTS`): the probability, given that the sentence is about the relationship."""
-        rows = [event_rows(reading, index) for index in range(len(reading.sents))]
-        first = [self.event.yes(each) for each in rows]
-        found = [self.event_around.yes(each) for each in carried(rows, first)]
-        return np.stack(found) if found else np.zeros((0, len(EVENTS)), dtype=np.float32)
+        rows = event_rows(reading)
+        if not rows:
+            return np.zeros((0, len(EVENTS)), dtype=np.float32)
+        first = self.event.yes(np.concatenate(rows)).reshape(len(rows), -1)
+        return self.event_around.yes(np.concatenate(carried(rows, list(first)))).reshape(len(rows), -1)
 
     def stance_of(self, reading: Reading, index: int, event: str) -> Vector:
         """The probability of each of `STANCES`."""

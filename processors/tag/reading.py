@@ -5,7 +5,7 @@ Everything after this works on a `Reading`; offsets in a `Sent` are relative to 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_SENTENCES = 400  # a longer text is a collection: its head is read
 
+STRONG = tuple(f"strong:{event}" for event in EventType)
+WEAK = tuple(f"weak:{event}" for event in EventType)
 SOLID = ("name", "demonym", "metonym", "pair", "office")
 
 
@@ -80,11 +82,16 @@ class Sent:
     @cached_property
     def strong(self) -> tuple[int, ...]:
         """How often each event's strong words stand here."""
-        return tuple(self.kinds[f"strong:{event}"] for event in EventType)
+        return tuple(self.kinds.get(kind, 0) for kind in STRONG)
 
     @cached_property
     def weak(self) -> tuple[int, ...]:
-        return tuple(self.kinds[f"weak:{event}"] for event in EventType)
+        return tuple(self.kinds.get(kind, 0) for kind in WEAK)
+
+    @cached_property
+    def clauses(self) -> dict[str, tuple[int, int]]:
+        """Where the clause of each event stands, once somebody asked."""
+        return {}
 
     def of(self, kind: str) -> list[Cue]:
         return [cue for cue in self.cues if cue.kind == kind]
@@ -101,6 +108,7 @@ class Reading:
     published: str | None
     sents: list[Sent]
     parser: Parser | None = None
+    ways: dict[int, list[float]] = field(default_factory=dict)  # what leads where in each sentence, once somebody asked (`claims`)
     _shares: dict[str, float] = field(default_factory=dict)
     _dates: dict[int, list[DateHit]] = field(default_factory=dict)
     _numbers: dict[int, list[Number]] = field(default_factory=dict)
@@ -110,21 +118,16 @@ class Reading:
     def title(self) -> Sent | None:
         return self.sents[0] if self.sents and self.sents[0].place == "title" else None
 
-    @cached_property
-    def strong_share(self) -> tuple[float, ...]:
-        """In which part of the sentences each event's strong words stand."""
-        return tuple(sum(sent.strong[number] > 0 for sent in self.sents) / len(self.sents) for number in range(len(EventType)))
-
     def share(self, kind: str) -> float:
         """In which part of the sentences a kind of cue stands."""
         if kind not in self._shares:
-            self._shares[kind] = sum(sent.kinds[kind] > 0 for sent in self.sents) / len(self.sents)
+            self._shares[kind] = sum(kind in sent.kinds for sent in self.sents) / len(self.sents)
         return self._shares[kind]
 
     def named_share(self, name: str) -> float:
         """In which part of the sentences somebody of a kind (`Sent.names`) is named."""
         if f"name {name}" not in self._shares:
-            self._shares[f"name {name}"] = sum(sent.names[name] > 0 for sent in self.sents) / len(self.sents)
+            self._shares[f"name {name}"] = sum(name in sent.names for sent in self.sents) / len(self.sents)
         return self._shares[f"name {name}"]
 
     def dates(self, index: int) -> list[DateHit]:
@@ -176,7 +179,7 @@ class Reader:
         sents = list(self._sents("title", title, [(0, len(title))] if title.strip() else [], lexicon, language))
         spans = sentences(text, language)[:MAX_SENTENCES]
         sents.extend(self._sents("text", text, spans, lexicon, language))
-        return Reading(language, published, sents, self._parsers.get(language))
+        return Reading(language, published, _without_namesakes(sents), self._parsers.get(language))
 
     def _sents(self, place: Place, text: str, spans: Sequence[tuple[int, int]], lexicon: Lexicon, language: str) -> Iterable[Sent]:
         """Names and cues are looked for once in the whole text, then dealt out to the sentences they lie in."""
@@ -202,6 +205,22 @@ class Reader:
             yield Sent(place, start, end, text[start:end], folded[start:end], tuple(mine), _of_the_matter(words, mine), paragraph)
 
 
+def _without_namesakes(sents: list[Sent]) -> list[Sent]:
+    """The sentences, less weak names that are half of a third state's, where that is named and the side is not.
+
+    In an article on South Korea and nobody else "the Korean director" is no North Korean.
+    """
+    sure = {side for sent in sents for side in sent.sides}
+    thirds = {h.alias.lower() for sent in sents for h in sent.hits if h.entity.side is None and h.entity.kind == "state"}
+
+    def borrowed(hit: Hit) -> bool:
+        stem = hit.alias.lower()[:_STEM]
+        return hit.kind == "weak" and hit.entity.kind == "state" and hit.entity.side not in sure and any(stem in name for name in thirds)
+
+    return [replace(sent, hits=tuple(h for h in sent.hits if not borrowed(h))) for sent in sents] if thirds else sents
+
+
+_STEM = 4  # letters that "Corea" and "sudcoreano" share
 _SPEAKS = ("report", "denied", "alleged", "confirmed", "unanswered")
 _GOODS = ("strong:arms", "strong:energy", "strong:labour", "strong:trade", "strong:finance")
 _OFFICE = ("strong:diplomacy", "weak:diplomacy", "strong:military", "weak:military", "strong:trade", "weak:trade")

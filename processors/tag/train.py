@@ -4,8 +4,8 @@
 
 DIGESTS are labelled mention by mention, items (optional) article by article; both formats are those of `tumen eval`.  Pages of one event
 (or, where none is named, of one outlet) are never in the training and the measuring part of a fold at once.  Nothing is random: the same
-data give the same weights.  With ``--write`` the models trained on everything replace `tag.json`.  scikit-learn fits; the pipeline needs
-only numpy.
+data give the same weights.  The sentences of our own under `lessons/` are always learnt from and never measured.  With ``--write`` the
+models trained on everything replace `tag.json`.  scikit-learn fits; the pipeline needs only numpy.
 """
 
 import argparse
@@ -26,12 +26,14 @@ from processors.tag.features import EVENTS, Matrix, Vector, sentence_rows, with_
 from processors.tag.mentions import judge as decide
 from processors.tag.model import WEIGHTS, Linear, TagModel, article_row, carried
 from processors.tag.reading import Reader, Reading
+from processors.tag.support import supported
 from tumen.accuracy import Judged, Tagger, judge, report
 from tumen.gold import Gold, align, read_gold
 from tumen.messages import Tagged, Translated
 from tumen.settings import ROOT
 from tumen.watch import Watch, load_watch
 
+LESSONS = Path(__file__).with_name("lessons")  # sentences of our own, for stances that pages seldom show
 FOLDS = 5
 STRENGTH = {"sentence": 0.02, "event": 0.3, "stance": 0.1, "direction": 0.2, "article": 1.0}  # inverse of the ridge
 EVEN = {"stance": 0.3, "direction": 0.0}  # how far a rare class is made to count like a frequent one (1: fully)
@@ -64,7 +66,7 @@ def load(paths: Iterable[Path], reader: Reader) -> list[Example]:
             reading = reader.read(gold.title, gold.text, gold.language, gold.published)
             if not reading.sents:
                 continue
-            rows = [event_rows(reading, i) for i in range(len(reading.sents))] if gold.sentences else []
+            rows = event_rows(reading) if gold.sentences else []
             example = Example(gold, reading, align(gold, reading.sents), sentence_rows(reading), rows)
             example.wanted, example.weight = _labels(example)
             examples.append(example)
@@ -125,6 +127,7 @@ def train(examples: Sequence[Example]) -> TagModel:
     event, event_around = _events([e for e in examples if e.gold.sentences])
     stance = _claims(examples, stance_row, "stance", STANCES)
     direction = _claims(examples, direction_row, "direction", DIRECTIONS)
+    opinions = [supported(e.reading, p) for p, e in zip(opinions, examples, strict=True)]
     rows = np.stack([article_row(p, e.reading.title is not None) for p, e in zip(opinions, examples, strict=True)])
     relevant = [e.gold.label != "none" for e in examples]
     weight = np.array([(1.0 if e.gold.sure else 0.5) * (1.0 if e.gold.sentences else 0.7) for e in examples], dtype=np.float32)
@@ -208,15 +211,21 @@ def group(gold: Gold) -> str:
     return gold.event_key or urlsplit(gold.url or "").netloc or gold.id
 
 
-def measure(examples: Sequence[Example], watch: Watch) -> str:
-    """The figures of `tumen eval` out of fold: digests first, then items."""
+def measured(examples: Sequence[Example], lessons: Sequence[Example], watch: Watch) -> list[Judged]:
+    """Every example judged by a model that never saw its event; all models saw the lessons, which are judged by none."""
     judged: list[Judged] = []
     for inside, outside in folds(examples, FOLDS):
-        model = train([examples[i] for i in inside])
+        model = train([*(examples[i] for i in inside), *lessons])
         for i in outside:
             judged.append(judge(examples[i].gold, _tagger(examples[i].reading, model, watch), watch))
-    parts = [[j for j in judged if j.gold.sentences], [j for j in judged if not j.gold.sentences]]
-    return "\n\n".join(report(part) for part in parts if part)
+    return judged
+
+
+def measure(examples: Sequence[Example], lessons: Sequence[Example], watch: Watch) -> str:
+    """The figures of `tumen eval` out of fold: digests first, then items."""
+    judged = measured(examples, lessons, watch)
+    parts = {"digests": [j for j in judged if j.gold.sentences], "items": [j for j in judged if not j.gold.sentences]}
+    return "\n\n".join(f"{name}, out of fold:\n{report(part)}" for name, part in parts.items() if part)
 
 
 def _tagger(reading: Reading, model: TagModel, watch: Watch) -> Tagger:
@@ -244,12 +253,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--measure", action="store_true", help="figures of `tumen eval`, by models that never saw the event")
     options = parser.parse_args(arguments)
     watch = load_watch(ROOT / "watches" / options.watch)
-    examples = load([options.digests, *options.items], Reader(watch, watch.cues))
+    reader = Reader(watch, watch.cues)
+    examples = load([options.digests, *options.items], reader)
+    lessons = load(sorted(LESSONS.glob("*.jsonl")), reader)
     if options.write:
-        WEIGHTS.write_text(json.dumps(train(examples).as_json()) + "\n", encoding="utf-8")
-        sys.stdout.write(f"{WEIGHTS.name}: trained on {len(examples)} articles\n")
+        WEIGHTS.write_text(json.dumps(train([*examples, *lessons]).as_json()) + "\n", encoding="utf-8")
+        sys.stdout.write(f"{WEIGHTS.name}: trained on {len(examples)} articles and {len(lessons)} lessons\n")
     if options.measure:
-        sys.stdout.write(measure(examples, watch) + "\n")
+        sys.stdout.write(measure(examples, lessons, watch) + "\n")
     return 0
 
 
