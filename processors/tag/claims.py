@@ -201,9 +201,11 @@ _CONTEXT = ("alleged", "denied", "planned", "future", "intelligence", "condition
 
 def voice_of(reading: Reading, index: int, near: int | None = None) -> Source | None:
     """Who is quoted in a sentence, or for what stands at offset `near`."""
-    if reading.language in UNSPACED:
-        return said_by_order(reading.sents[index], reading.language)
-    return says(reading.sents[index], spaced=True, near=near)
+    if (index, near) not in reading.voices:
+        sent = reading.sents[index]
+        ordered = reading.language in UNSPACED
+        reading.voices[index, near] = said_by_order(sent, reading.language) if ordered else says(sent, spaced=True, near=near)
+    return reading.voices[index, near]
 
 
 def voice_row(source: Source | None) -> list[float]:

@@ -43,6 +43,7 @@ class _Entry:
     kind: str
     pattern: str
     rest: str | None  # a regular expression for what follows the head, compiled when the head is first met; None: nothing
+    then: str  # what the next word begins with, where that is known: quicker to see than by the expression
     open_left: bool
     open_right: bool
 
@@ -67,12 +68,14 @@ class Lexicon:
         head = first.strip("*")
         inner = head.split("*")
         open_right = first.endswith("*") or not self.spaced
-        rest = None
+        rest, then = None, ""
+        if len(words) > 1 and len(inner) == 1 and self.spaced and not open_right and words[1][0].isalnum():
+            then = words[1].split("*")[0]
         if len(words) > 1 or len(inner) > 1:
             tail = "".join(r"[\w'-]*" + re.escape(part) for part in inner[1:])
             rest = tail + (r"[\w'-]*" if open_right and self.spaced else "") + self._following(words[1:])
             head, open_right = inner[0], True
-        return head, _Entry(kind, pattern, rest, open_left, open_right)
+        return head, _Entry(kind, pattern, rest, then, open_left, open_right)
 
     def _following(self, words: list[str]) -> str:
         parts, gap = [], False
@@ -98,8 +101,9 @@ class Lexicon:
         for number, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
             inside_left = start > 0 and folded[start - 1].isalnum()
             inside_right = end < size and folded[end].isalnum()
+            following = _next_word(folded, end)
             for entry in self._entries[number]:
-                if inside_left and not entry.open_left:
+                if (inside_left and not entry.open_left) or not folded.startswith(entry.then, following):
                     continue
                 if entry.rest is not None:
                     match = _compiled(entry.rest).match(folded, end)
@@ -110,6 +114,13 @@ class Lexicon:
                 elif entry.open_right:
                     found.append(Cue(start, self._word_end(folded, end), entry.kind, entry.pattern))
         return _longest(found)
+
+
+def _next_word(folded: str, end: int) -> int:
+    """Where the word after an ended one begins, as far as `_following` looks for it."""
+    while end < len(folded) and not (folded[end].isalnum() or folded[end] == "_"):
+        end += 1
+    return end
 
 
 def _longest(found: list[Cue]) -> list[Cue]:

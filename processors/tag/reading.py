@@ -20,6 +20,8 @@ from tumen.watch import Hit, Watch
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
+    from processors.tag.says import Source
+
 MAX_SENTENCES = 400  # a longer text is a collection: its head is read
 
 STRONG = tuple(f"strong:{event}" for event in EventType)
@@ -109,6 +111,7 @@ class Reading:
     sents: list[Sent]
     parser: Parser | None = None
     ways: dict[int, list[float]] = field(default_factory=dict)  # what leads where in each sentence, once somebody asked (`claims`)
+    voices: dict[tuple[int, int | None], "Source | None"] = field(default_factory=dict)  # ... and who is quoted, and near which offset
     _shares: dict[str, float] = field(default_factory=dict)
     _dates: dict[int, list[DateHit]] = field(default_factory=dict)
     _numbers: dict[int, list[Number]] = field(default_factory=dict)
