@@ -11,6 +11,7 @@ from processors.tag.features import EVENTS, Matrix, Vector
 from processors.tag.lexicon import Cue
 from processors.tag.model import TagModel
 from processors.tag.reading import Reading, Sent
+from processors.tag.support import supported
 from processors.tag.syntax import said_by
 from tumen.ids import mention_id
 from tumen.messages import Actor, Direction, EventType, Evidence, Mention, Quantity, Role, Stance, Translation, When, Why
@@ -25,6 +26,7 @@ EVENT = 0.45  # least probability of a further event in it
 MEETING = 0.3  # ... of a visit, where people of both sides are named
 OCCASION = 60  # characters between "anniversary of" and what is remembered; a third of it in scripts without spaces
 RELEVANT = 0.4  # least score of a relevant article
+SURE = 0.7  # least probability of a sentence on both sides that makes an article relevant by itself
 BEHIND = ("ko", "ja", "zh")  # an occasion, or "the day after", stands behind what it is the occasion of
 FRESH = 21  # days: what happened longer before the publication is recalled, not news
 
@@ -56,8 +58,10 @@ def judge(reading: Reading, article: str, model: TagModel, watch: Watch, transla
     """Everything `tag` says about an article that was read."""
     if not reading.sents:
         return Verdict((), False, 0.0, (Why(stage="tag", rule="empty"),))
-    relevance = model.relevance(reading)
+    relevance = supported(reading, model.relevance(reading))
     score = model.score(relevance, reading.title is not None)
+    if any(sent.both and relevance[index] >= SURE for index, sent in enumerate(reading.sents)):
+        score = max(score, RELEVANT)  # one clear sentence is enough, however long the article
     relevant = score >= RELEVANT
     top = int(relevance.argmax())
     why = Why(stage="tag", rule="relevant" if relevant else "irrelevant", cue=_told(reading.sents[top], score))
