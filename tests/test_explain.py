@@ -221,6 +221,47 @@ def test_a_file_is_run_through_and_nothing_is_recomputed_or_left(explain: Explai
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alone.txt", "empty.txt", "news.txt"]
 
 
+#: why nothing was told, at every stage that can say no: (site, words, more of the item) -> (stage, decision, what it says)
+SILENT: list[tuple[str, tuple[str, str], dict[str, Any], tuple[str, str, str]]] = [
+    ("neither.example", ("Pioggia in collina", "Domani pioverà sulle colline del Chianti."), {}, ("screen", "dropped", "neither")),
+    (
+        "gate.example",
+        ("Access denied", "<h1>Access denied</h1><p>You cannot read “Russia and North Korea” here. Please enable JavaScript.</p>"),
+        {"body_type": "html"},
+        ("clean", "dropped", "refusal"),
+    ),
+    ("recipe.example", ("Морковь по-корейски", "Этот рецепт знают в каждом российском доме, а корейская кухня его не знает."), {}, (
+        "stories", "dropped", "irrelevant",
+    )),
+    ("copy.example", NEWS, {}, ("stories", "quiet", "nothing material")),
+    ("again.example", AGAIN, {}, ("stories", "quiet", "nothing material")),
+]  # fmt: skip
+
+
+def test_each_stage_says_why_nothing_was_told(explain: Explain, tmp_path: Path) -> None:
+    """Stage by stage, from what the bus holds: screened out, refused by cleaning, irrelevant, a copy, told already."""
+    items = [item("uno.example", NEWS), *(item(site, words, **more) for site, words, more, _ in SILENT)]
+    play(tmp_path, items, pipeline(tmp_path))
+    for one, (site, _, _, (stage, decision, says)) in zip(items[1:], SILENT, strict=True):
+        _, (account,), _ = explain(one.id, folder=tmp_path)
+        assert not account["told"], site
+        stopped = account["stopped"]
+        assert (stopped["stage"], stopped["decision"]) == (stage, decision), site
+        assert says in stopped["says"], site
+    _, (copied,), _ = explain(items[4].id, folder=tmp_path)
+    assert f"a copy of {items[0].article_id}" in next(step["says"] for step in copied["steps"] if step["stage"] == "dedupe")
+    assert "told through other articles" in copied["stopped"]["says"]
+
+
+def test_a_mention_is_shown_in_plover_s_words(data: Path, explain: Explain, capsys: pytest.CaptureFixture[str]) -> None:
+    _, (account,), _ = explain(item("uno.example", NEWS).id)
+    (tagged,) = [step for step in account["steps"] if step["stage"] == "tag"]
+    visit = next(mention for mention in tagged["mentions"] if mention["event"] == "visit")
+    assert visit["plover"] == {"type": "CONSULT", "mode": "visit", "context": ["diplomatic"]}
+    assert invoke(["explain", "--data", str(data), item("uno.example", NEWS).id]) == 0
+    assert "PLOVER CONSULT visit (diplomatic)" in capsys.readouterr().out
+
+
 def test_old_news_is_archived_and_told_to_nobody(explain: Explain, tmp_path: Path) -> None:
     old = NOW - timedelta(days=40)
     play(tmp_path, [item("uno.example", NEWS, published_at=old, published=f"{old:%Y-%m-%d}")], pipeline(tmp_path))
