@@ -412,3 +412,22 @@ def test_one_sentence_of_a_long_article(stage: Stage[Translated], language: str)
     title, *sentences = LONG[language]
     found = tagged(stage, language, title, " ".join(sentence.removeprefix("|") for sentence in sentences))
     assert {m.evidence.text for m in found.mentions} == {sentence[1:] for sentence in sentences if sentence.startswith("|")}
+
+
+# short reports whose title names neither side
+SHORT = [
+    ("en", "Kim congratulates Putin", "Kim Jong Un congratulated Vladimir Putin on Victory Day.", "diplomacy"),
+    ("de", "Handel wächst", "Der Handel zwischen Russland und Nordkorea hat sich im vergangenen Jahr verdoppelt.", "trade"),
+    ("es", "Comercio al alza", "El comercio entre Rusia y Corea del Norte se duplicó el año pasado.", "trade"),
+    ("uk", "Торгівля", "Товарообіг між Росією та Північною Кореєю подвоївся за рік.", "trade"),
+    ("pl", "Handel", "Wymiana handlowa między Rosją a Koreą Północną wzrosła dwukrotnie.", "trade"),
+    ("ru", "Учения", "Россия и КНДР проведут совместные военно-морские учения.", "military"),
+    ("it", "Sanzioni", "Gli Stati Uniti hanno sanzionato una banca russa che gestisce conti per la Corea del Nord.", "sanctions"),
+]
+
+
+@pytest.mark.parametrize(("language", "title", "text", "event"), SHORT)
+def test_one_sentence_that_ties_the_sides_is_enough(stage: Stage[Translated], language: str, title: str, text: str, event: str) -> None:
+    found = tagged(stage, language, title, text)
+    assert found.relevant, found.score
+    assert event in {str(m.event) for m in found.mentions}

@@ -11,7 +11,7 @@ from processors.tag.features import EVENTS, Matrix, Vector
 from processors.tag.lexicon import Cue
 from processors.tag.model import TagModel
 from processors.tag.reading import Reading, Sent
-from processors.tag.support import supported
+from processors.tag.support import linked, supported
 from processors.tag.syntax import said_by
 from tumen.ids import mention_id
 from tumen.messages import Actor, Direction, EventType, Evidence, Mention, Quantity, Role, Stance, Translation, When, Why
@@ -27,6 +27,7 @@ MEETING = 0.3  # ... of a visit, where people of both sides are named
 OCCASION = 60  # characters between "anniversary of" and what is remembered; a third of it in scripts without spaces
 RELEVANT = 0.4  # least score of a relevant article
 SURE = 0.7  # least probability of a sentence on both sides that makes an article relevant by itself
+TIED = 0.25  # ... where what it says ties them
 BEHIND = ("ko", "ja", "zh")  # an occasion, or "the day after", stands behind what it is the occasion of
 FRESH = 21  # days: what happened longer before the publication is recalled, not news
 
@@ -60,7 +61,7 @@ def judge(reading: Reading, article: str, model: TagModel, watch: Watch, transla
         return Verdict((), False, 0.0, (Why(stage="tag", rule="empty"),))
     relevance = supported(reading, model.relevance(reading))
     score = model.score(relevance, reading.title is not None)
-    if any(sent.both and relevance[index] >= SURE for index, sent in enumerate(reading.sents)):
+    if any(sent.both and relevance[index] >= (TIED if linked(sent) else SURE) for index, sent in enumerate(reading.sents)):
         score = max(score, RELEVANT)  # one clear sentence is enough, however long the article
     relevant = score >= RELEVANT
     top = int(relevance.argmax())
