@@ -11,9 +11,9 @@ import spacy
 from spacy.tokens import Doc
 
 from processors.tag.actors import actors_of
-from processors.tag.claims import voice_of
+from processors.tag.claims import DIRECTIONS, voice_of
 from processors.tag.reading import Reader
-from processors.tag.syntax import said_by
+from processors.tag.syntax import direction_by_parse, said_by
 from tumen.cli import invoke
 from tumen.cli._kit import kit_of
 from tumen.cli.doctor import _pipelines
@@ -235,6 +235,27 @@ def test_the_parse_decides_who_says_it(language: str, event: str, text: str, sai
     assert told == said
     assert plain != said or language == "ko"  # Korean word order tells some of it without Kiwi
     assert speakers(text, language, None, event) == (plain, plain)
+
+
+@pytest.mark.parametrize(
+    ("language", "event", "text", "way"),
+    [
+        ("en", "arms", "Shells were sent to Russia by North Korea.", "to_russia"),
+        ("fr", "energy", "Pyongyang a reçu du carburant de Moscou.", "to_dprk"),
+        ("fr", "visit", "Le ministre russe s'est rendu à Pyongyang, où il a déjeuné.", "to_dprk"),
+        ("ru", "energy", "Пхеньяну Москва поставила мазут.", "to_dprk"),
+        ("ru", "visit", "Министр КНДР приехал в Москву.", "to_russia"),
+        ("ko", "arms", "러시아에 북한이 포탄을 보냈다.", "to_russia"),
+    ],
+)
+def test_the_parse_tells_the_way(language: str, event: str, text: str, way: str) -> None:
+    def hint(parsers: Mapping[str, Parser], asked: str) -> list[str]:
+        prior = direction_by_parse(Reader(WATCH, (language,), parsers).read("", text, language, "2025-03-02"), 0, asked)
+        return [name for name, value in zip(DIRECTIONS, prior, strict=True) if value]
+
+    assert hint({language: extra(language)}, event) == [way]
+    assert hint({language: extra(language)}, "treaty") == []
+    assert hint({}, event) == []
 
 
 @pytest.mark.parametrize("language", ["ru", "ko"])

@@ -12,7 +12,7 @@ from processors.tag.lexicon import Cue
 from processors.tag.model import TagModel
 from processors.tag.reading import Reading, Sent
 from processors.tag.support import linked, supported
-from processors.tag.syntax import said_by
+from processors.tag.syntax import direction_by_parse, said_by
 from tumen.ids import mention_id
 from tumen.messages import Actor, Direction, EventType, Evidence, Mention, Quantity, Role, Stance, Translation, When, Why
 from tumen.text.dates import DateHit, parse_partial, resolve
@@ -85,7 +85,8 @@ def _claims(reading: Reading, index: int, relevance: Vector, events: Matrix, mod
     for number in picked:
         event = EVENTS[number]
         stance = _stance(reading, index, STANCES[int(model.stance_of(reading, index, event).argmax())])
-        ways = np.log(model.direction_of(reading, index, event) + 1e-6) + direction_prior(reading.sents[index], event)
+        hints = direction_prior(reading.sents[index], event) + direction_by_parse(reading, index, event)
+        ways = np.log(model.direction_of(reading, index, event) + 1e-6) + hints
         direction = DIRECTIONS[int(ways.argmax())]
         hit = date_for(reading, index, event)
         when = When(text=hit.text, date=resolve(hit, reading.published, future=stance == "planned")) if hit else None
