@@ -25,7 +25,7 @@ GROUPS: dict[str, int] = {
 VOICES = ("russia", "dprk", "third", "intelligence", "media", "none")
 STANCES = ("asserted", "alleged", "denied", "planned", "negated")
 DIRECTIONS = ("to_russia", "to_dprk", "mutual", "none")
-_CLAUSE = re.compile(r"[,;:()«»\"“”—–、，；]|\s-\s")
+_CLAUSE = re.compile(r",(?!\d)|[;:()«»\"“”—–、，；]|\s-\s")
 
 
 # --- which events --------------------------------------------------------------------------------------------------------------

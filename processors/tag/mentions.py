@@ -311,12 +311,17 @@ def _place_before(reading: Reading, claim: Claim, claims: Sequence[Claim]) -> st
     return None
 
 
+_MEASURES = ("m", "km", "mi", "ha", "h", "%")  # how long, far, wide: arms and soldiers are counted otherwise
+
+
 def quantity_for(reading: Reading, index: int, event: str) -> Number | None:
     """The quantity of an event: a counted thing or a unit in its clause, nearest to its words; bare small numbers are none."""
     sent = reading.sents[index]
     start, end = clause_of(sent, event)
     numbers = [n for n in reading.numbers(index) if start <= n.start < end and (n.unit or n.item or n.value >= 100)]
     numbers = [n for n in numbers if n.value >= 3 or n.unit not in (None, "d", "y", "months")]
+    if event in ("arms", "troops"):
+        numbers = [n for n in numbers if n.unit not in _MEASURES]
     if not numbers:
         return None
     marks = [cue.start for cue in sent.cues if cue.kind == f"strong:{event}"] or [start]

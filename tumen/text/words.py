@@ -3,6 +3,9 @@
 abbreviations = ["sig", "dott"]           # after these a full stop ends no sentence
 decimal = ","                             # the decimal sign; the other one of "." and "," groups thousands
 joined = false                            # multipliers stand without a space and add up: 1万2000, 3만5천
+glue = "und"                              # number words are written as one word, with this between them: fünfundzwanzigtausend
+half = ["mezzo"]                          # before a multiplier: half of it
+and_half = ["e mezzo"]                    # behind a number or multiplier: and half of it
 [numbers]                                 # words for numbers
 due = 2
 [multipliers]                             # words that multiply what stands before them, or themselves count
@@ -58,6 +61,9 @@ class Words(Frozen):
     abbreviations: frozenset[str] = frozenset()
     decimal: str = "."
     joined: bool = False
+    glue: str | None = None
+    half: tuple[str, ...] = ()
+    and_half: tuple[str, ...] = ()
     numbers: Mapping[str, float] = {}
     multipliers: Mapping[str, float] = {}
     units: Mapping[str, str] = {}
