@@ -1,6 +1,7 @@
 """clean: the article and nothing else, out of text, HTML and fragments; a reason or a bounded answer for everything else."""
 
 import json
+import re
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -221,6 +222,40 @@ def test_a_fragment_loses_its_markup_and_tail_only() -> None:
     article = cleaned(body, "fragment", title="Il traghetto riparte")
     assert article.text == "Il traghetto riparte a maggio & i biglietti sono in vendita."
     assert "fragment" in article.flags
+
+
+@pytest.mark.parametrize(
+    "hung",
+    [
+        "<p><b>Leggi anche:</b> <a href='x'>A Pyongyang sfila la fanfara dei ferrovieri</a></p>",
+        "<p>Leggi anche: A Pyongyang sfila la fanfara dei ferrovieri.</p>",
+        "<h3>Read also</h3><ul><li><a href='x'>Pyongyang opens a tram line</a></li><li>Moscow closes one</li></ul>",
+        "<p>Читайте также: В Пхеньяне открыли трамвайную линию</p><p>Подписывайтесь на наш Telegram-канал</p>",
+        "<p>Condividi su Facebook</p><p>© Riproduzione riservata</p>",
+        "<p><a href='x'>Continua a leggere</a></p>",
+        "<p><a href='x'>Pyongyang, il tram torna in centro</a></p>",
+        "<p>관련기사</p><p><a href='x'>평양에 전차 노선 개통</a></p><p>무단 전재 및 재배포 금지</p>",
+    ],
+)
+def test_what_hangs_on_a_summary_is_not_its_own(hung: str) -> None:
+    article = cleaned(f"<p>{BODY[0]}</p><p>{BODY[1]}</p>{hung}", "fragment", title="Visita lampo")
+    assert article.text == "\n".join(BODY[:2])
+    assert "hanging" in {why.rule for why in article.why}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<p><a href='x'>Una delegazione visita due fabbriche nei dintorni della capitale</a></p>",
+        "<p>Una delegazione visita due fabbriche</p><p>Il porto riapre</p>",
+        "<p>Related talks on the harbour went on until midnight in both capitals.</p><p>Neither side would say what comes next.</p>",
+        f"<p><a href='x'>{BODY[0]}</a></p><p>{BODY[1]}</p>",
+        "Leggi anche tra le righe",
+    ],
+)
+def test_a_summary_that_is_all_that_there_is_stays(body: str) -> None:
+    article = cleaned(body, "fragment", title="Visita lampo")
+    assert article.text == "\n".join(re.sub("<[^>]+>", " ", line).strip() for line in body.split("</p>") if line)
 
 
 def test_a_fragment_may_be_empty_when_there_is_a_title() -> None:

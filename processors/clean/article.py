@@ -11,11 +11,12 @@ from processors.clean.charset import recoded
 from processors.clean.features import key_of
 from processors.clean.furniture import KINDS, furniture
 from processors.clean.hints import Hints
-from processors.clean.html import MAX_CHARS, PageFacts, page_facts, parse, plain, sends_elsewhere, within_bounds, without_tags
+from processors.clean.html import MAX_CHARS, PageFacts, page_facts, parse, pieces, plain, sends_elsewhere, within_bounds, without_tags
 from processors.clean.lines import Reading, read_lines, split_lines
 from processors.clean.meta import Agencies
 from processors.clean.page import read_page, stated_text
 from processors.clean.sites import ALARMS, NOTHING_KNOWN, SiteMemory, without_furniture
+from processors.clean.summary import own_lines
 from tumen.messages import Article, Item, Why
 from tumen.stage import Drop
 from tumen.text.language import Languages
@@ -253,14 +254,15 @@ def _with_facts(reading: Reading, text: str, facts: PageFacts, rule: str) -> _Fo
 
 
 def _from_fragment(body: str, item: Item, means: Means, memory: SiteMemory) -> _Found | Drop:  # noqa: ARG001 - all are read alike
-    """A summary is the publisher's own short text: only its markup, its "[…]" and what a feed hangs on its end go."""
-    text, tail = meta.without_tail("\n".join(split_lines(plain(body))))
+    """A summary is the publisher's own short text: its markup, its "[…]" and what a feed hangs on its end go."""
+    own, hanging = own_lines([(line, linked) for text, linked in pieces(body) for line in split_lines(text)])
+    text, tail = meta.without_tail("\n".join(own))
     text = _MORE.sub("", text)
     title = plain(item.title or "")
     lines = text.split("\n")
     if title and key_of(lines[0]) == key_of(title):
         text = "\n".join(lines[1:])
-    return _Found(title, text, flags=("fragment",), rules=(("tail", ""),) if tail else ())
+    return _Found(title, text, flags=("fragment",), rules=((("tail", ""),) if tail else ()) + tuple(("hanging", line) for line in hanging))
 
 
 # --- dates ---------------------------------------------------------------------------------------------------------------------

@@ -82,6 +82,10 @@ def _bare(folded: str) -> str:
     return folded.lstrip(_STRIP).rstrip(_TAIL)
 
 
+def ends_sentence(line: str) -> bool:
+    return (line.rstrip(_CLOSERS)[-1:] or " ") in _TERMINAL
+
+
 def letters(text: str) -> str:
     """What counts when texts are compared: letters and digits, without case."""
     return "".join(filter(str.isalnum, text.casefold()))

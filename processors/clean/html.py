@@ -127,16 +127,21 @@ def _articles(source: str) -> Iterator[dict[str, Any]]:
 
 
 def plain(markup: str) -> str:
-    """A short piece of markup (a feed's summary, a headline) as text on lines; entities resolved, tags gone."""
+    """A short piece of markup (a headline, an articleBody) as text on lines; entities resolved, tags gone."""
+    return "\n".join(line for line, _ in pieces(markup))
+
+
+def pieces(markup: str) -> list[tuple[str, float]]:
+    """The lines of a short piece of markup, and which share of each is link (0..1)."""
     if "<" not in markup and "&" not in markup:
-        return markup.strip()
+        return [(markup.strip(), 0.0)]
     try:
         tree = lxml_html.fromstring(f"<div>{_tamed(markup)}</div>")
     except (etree.ParserError, etree.XMLSyntaxError):
-        return _TAG.sub(" ", markup).strip()
+        return [(_TAG.sub(" ", markup).strip(), 0.0)]
     if not _is_bounded(tree):
-        return _TAG.sub(" ", markup).strip()
-    return "\n".join(block.text.removeprefix("* ") for block in blocks(tree))
+        return [(_TAG.sub(" ", markup).strip(), 0.0)]
+    return [(block.text.removeprefix("* "), block.links) for block in blocks(tree)]
 
 
 def without_tags(markup: str) -> str:
