@@ -12,8 +12,9 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ BOUND = 0.7  # of a bare consume-and-produce loop with the same batches and tran
 RECORDS = 20_000
 BATCH = 500
 ROUNDS = 2
+_QUIET_SECONDS = 5
 NOW = datetime(2024, 9, 14, 12, 0, tzinfo=UTC)
 #: one item in so many names both sides: far more than in the world's news, so that writing is measured too
 RELEVANT = 20
@@ -111,8 +113,28 @@ def _pass_on(message: Item, state: State) -> Iterable[Out]:  # noqa: ARG001 - a 
     return [Emit(CANDIDATES, Candidate(id=message.id, seen_at=message.seen_at, trace=message.trace, item=message))]
 
 
-def worker(settings: KafkaSettings, until: int, stage: str = "screen") -> tuple[float, list[float]]:
-    """The same of a Tumen worker that runs `screen` (or "pass_on"), until it has handled `until` records or nothing comes any more."""
+@dataclass
+class Worked:
+    """`begun`, `ended`: by the wall clock.  `ticks`: of the machine (`_ticks`) when it ended."""
+
+    handled: int
+    commits: list[float]
+    begun: float
+    ended: float
+    ticks: tuple[int, int]
+
+    @property
+    def rate(self) -> float:
+        return self.handled / (self.ended - self.begun)
+
+
+def worker(
+    settings: KafkaSettings, until: int, stage: str = "screen", shares: int = 1, start: Callable[[], object] = lambda: None
+) -> Worked:
+    """A Tumen worker that runs `screen` (or "pass_on"), until it has handled `until` records or nothing comes any more.
+
+    It calls `start` when it holds so many `shares`: joining a group is not what is measured.
+    """
     with tempfile.TemporaryDirectory() as folder, KafkaBus(settings) as bus:
         node = Node("pass_on", (ITEMS,), (CANDIDATES,), (), Stage(_pass_on))
         if stage == "screen":
@@ -126,28 +148,23 @@ def worker(settings: KafkaSettings, until: int, stage: str = "screen") -> tuple[
             commit(*arguments)
             commits.append(time.perf_counter() - at)
 
-        while not runner.group.shares():
+        while len(runner.group.shares()) != shares:
             time.sleep(0.05)
+        start()
         runner.group.commit = timed  # type: ignore[method-assign]
-        begun = time.perf_counter()
-        handled = 0
-        quiet = time.perf_counter()
-        while handled < until and time.perf_counter() - quiet < 10:
+        begun = ended = time.time()
+        handled, ticks = 0, _ticks()
+        while handled < until and time.time() - ended < _QUIET_SECONDS:
             if runner.step():
-                quiet = time.perf_counter()
+                ended, ticks = time.time(), _ticks()
             outcomes = runner._observer.outcomes  # type: ignore[attr-defined]
             handled = len(outcomes)
-        seconds = quiet - begun
         runner.close()
-    return handled / seconds, commits
+    return Worked(handled, commits, begun, ended, ticks)
 
 
-def _in_process(settings: KafkaSettings, ready: Any, go: Any, answers: Any) -> None:
-    ready.release()
-    go.wait()
-    begun = time.time()
-    rate, commits = worker(settings, RECORDS)
-    answers.put((rate, len(commits), begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+def _in_process(settings: KafkaSettings, shares: int, together: Any, answers: Any) -> None:
+    answers.put(worker(settings, RECORDS, shares=shares, start=lambda: together.wait(60)))
 
 
 @contextmanager
@@ -177,10 +194,10 @@ def rows() -> list[tuple[str, float, str, str]]:
             found, took = bare(settings)
             if found > plain:
                 plain, plain_commits = found, took
-            passing = max(passing, worker(settings, RECORDS, "pass_on")[0])
-            found, took = worker(settings, RECORDS)
-            if found > rate:
-                rate, commits = found, took
+            passing = max(passing, worker(settings, RECORDS, "pass_on").rate)
+            screened = worker(settings, RECORDS)
+            if screened.rate > rate:
+                rate, commits = screened.rate, screened.commits
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return [
             ("bare loop", plain, "records/s", f"commit p50 {_ms(plain_commits, 50)} ms, p99 {_ms(plain_commits, 99)} ms"),
@@ -198,19 +215,19 @@ def _scaling(bootstrap: str) -> list[tuple[str, float, str, str]]:
     for count in (1, 2):
         settings = _settings(bootstrap, 2)
         context = multiprocessing.get_context("spawn")
-        ready, go, answers = context.Semaphore(0), context.Event(), context.Queue()
-        workers = [context.Process(target=_in_process, args=(settings, ready, go, answers)) for _ in range(count)]
+        together, answers = context.Barrier(count + 1), context.Queue()
+        workers = [context.Process(target=_in_process, args=(settings, 2 // count, together, answers)) for _ in range(count)]
         for process in workers:
             process.start()
-        for _ in workers:
-            ready.acquire()
+        together.wait(60)
         before = _ticks()
-        go.set()
-        given = [answers.get() for _ in workers]
-        busy, total = (after - at for after, at in zip(_ticks(), before, strict=True))
+        given: list[Worked] = [answers.get() for _ in workers]
         for process in workers:
             process.join()
-        found.append((sum(rate for rate, *_ in given), busy / total))
+        last = max(given, key=lambda worked: worked.ended)
+        busy, total = (after - at for after, at in zip(last.ticks, before, strict=True))
+        seconds = last.ended - min(worked.begun for worked in given)
+        found.append((sum(worked.handled for worked in given) / seconds, busy / total))
     (one, one_busy), (two, two_busy) = found
     cores = os.cpu_count() or 1
     stops = (
