@@ -320,6 +320,60 @@ def test_a_transaction_that_a_broker_forgot_to_finish(known: bool, tmp_path: Pat
         gc.collect()
 
 
+def test_a_commit_that_was_answered_and_then_undone_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker answers, is killed, forgets; the next transaction fails, and what ends it ends the one before it too."""
+    require_tools()
+    (tmp_path / "more").write_text("transaction.partition.verification.enable=false\n")
+    broker = Broker(tmp_path / "kafka", tmp_path / "more")
+    broker.start()
+    transact = Transactor._transact
+
+    def answered(self: Transactor, records: Sequence[Sending], offsets: Any, member: Any) -> dict[Any, int]:
+        """Written behind the coordinator's back, and never marked."""
+        monkeypatch.setattr(Transactor, "_transact", failing)
+        manager = self._producer._transaction_manager
+        self._producer.begin_transaction()
+        points = {TopicPartition(record.topic, 0) for record in records}
+        manager._partitions_in_transaction.update(points)
+        sent = [self._producer.send(r.topic, key=r.key, value=r.value, headers=list(r.headers), partition=0) for r in records]
+        self._producer.flush()
+        manager._partitions_in_transaction.difference_update(points)
+        return {point: max(future.get(10).offset + 1 for future in sent if future.get(10).topic_partition == point) for point in points}
+
+    def failing(self: Transactor, records: Sequence[Sending], offsets: Any, member: Any) -> Any:
+        monkeypatch.setattr(Transactor, "_transact", transact)
+        for record in records:
+            self._producer.send(record.topic, key=record.key, value=record.value, headers=list(record.headers), partition=0)
+        self._producer.flush()
+        raise KafkaError("no answer")
+
+    try:
+        settings = new_settings(broker.bootstrap, session_timeout=6.0)
+        make_bare_topics(settings, {"items": 1, "candidates": 1, "dead": 1}, {"counter": 1, "writer": 1})
+        with KafkaBus(settings) as bus:
+            writer = bus.join("writer", ())
+            writer.commit({}, [encode(Emit(ITEMS, item(number))) for number in range(2)], {})
+            group = bus.join("counter", ["items"])
+            one, two = fetched(group, ["items"], 2)
+            monkeypatch.setattr(Transactor, "_transact", answered)
+            group.commit({("items", 0): one.offset}, [Output("candidates", "k", b"one")], {"one": b"1"})
+            with pytest.raises(Unavailable):
+                group.commit({("items", 0): two.offset}, [Output("candidates", "k", b"two")], {"two": b"1"})
+            again = fetched(group, ["items"], 2)
+            assert [record.offset for record in again] == [one.offset, two.offset]
+            assert list(group.state.scan("")) == []
+            outputs = [Output("candidates", "k", b"one"), Output("candidates", "k", b"two")]
+            group.commit({("items", 0): two.offset}, outputs, {"one": b"1", "two": b"1"})
+            deadline = time.monotonic() + 30
+            while len(found := [record.value for record in bus.read("candidates", 0, 10)]) < 2 and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert found == [b"one", b"two"]
+            assert dict(group.state.scan("")) == {"one": b"1", "two": b"1"}
+    finally:
+        broker.kill()
+        gc.collect()
+
+
 def test_told_to_stop_with_the_broker_frozen_it_ends_in_time(own: Bench, own_broker: Broker) -> None:
     own.write(100)
     worker = own.worker("--slow", "0.01")

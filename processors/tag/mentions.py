@@ -18,17 +18,17 @@ from tumen.messages import Actor, Direction, EventType, Evidence, Mention, Quant
 from tumen.text.dates import DateHit, parse_partial, resolve
 from tumen.text.numbers import Number
 from tumen.text.things import thing_of
-from tumen.watch import Watch
 from tumen.text.words import UNSPACED
+from tumen.watch import Watch
 
 SENTENCE = 0.5  # least probability of a sentence that is a mention
 EVENT = 0.45  # least probability of a further event in it
 MEETING = 0.3  # ... of a visit, where people of both sides are named
 OCCASION = 60  # characters between "anniversary of" and what is remembered; a third of it in scripts without spaces
-RELEVANT = 0.4  # least score of a relevant article
+BEHIND = ("ko", "ja", "zh")  # an occasion, or "the day after", stands behind what it is the occasion of
+RELEVANT = 0.5  # least score of a relevant article: the score is calibrated, so more likely than not
 SURE = 0.7  # least probability of a sentence on both sides that makes an article relevant by itself
 TIED = 0.25  # ... where what it says ties them
-BEHIND = ("ko", "ja", "zh")  # an occasion, or "the day after", stands behind what it is the occasion of
 FRESH = 21  # days: what happened longer before the publication is recalled, not news
 
 
@@ -248,8 +248,8 @@ def _mention(
         role=claim.role,
         says=sent.text[source.start : source.end] if source else None,
         speaker=speaker_of(sent, source) if source else None,
-        place=place_of(reading, claim.index) or (_place_before(reading, claim, claims) if main else None),
         actors=actors,
+        place=place_of(reading, claim.index) or (_place_before(reading, claim, claims) if main else None),
         quantity=_quantity(sent, quantity, reading.language) if quantity else None,
         when=when,
         evidence=Evidence.model_validate(

@@ -33,7 +33,7 @@ from tumen.messages import Tagged, Translated
 from tumen.settings import ROOT
 from tumen.watch import Watch, load_watch
 
-LESSONS = Path(__file__).with_name("lessons")  # sentences of our own, for stances that pages seldom show
+LESSONS = Path(__file__).with_name("lessons")  # sentences of our own, for events that pages seldom show
 FOLDS = 5
 STRENGTH = {"sentence": 0.02, "event": 0.3, "stance": 0.1, "direction": 0.2, "article": 1.0}  # inverse of the ridge
 EVEN = {"stance": 0.3, "direction": 0.0}  # how far a rare class is made to count like a frequent one (1: fully)
@@ -121,14 +121,19 @@ def fit(rows: Matrix, wanted: Any, strength: float, weight: Vector | None = None
     return Linear(coefficients.astype(np.float32), offset.astype(np.float32))
 
 
-def train(examples: Sequence[Example]) -> TagModel:
-    """All models on these examples; the second of each pair on what first models that had not seen an example made of it."""
-    sentence, around, opinions = _sentences(examples)
-    event, event_around = _events([e for e in examples if e.gold.sentences])
+def train(examples: Sequence[Example], lessons: Sequence[Example] = ()) -> TagModel:
+    """All models on these examples; the second of each pair on what first models that had not seen an example made of it.
+
+    How often an article is relevant, and how often a stance occurs, is learnt from the examples alone: lessons are all relevant and
+    full of denials.
+    """
+    everything = [*examples, *lessons]
+    sentence, around, opinions = _sentences(everything)
+    event, event_around = _events([e for e in everything if e.gold.sentences])
     stance = _claims(examples, stance_row, "stance", STANCES)
-    direction = _claims(examples, direction_row, "direction", DIRECTIONS)
-    opinions = [supported(e.reading, p) for p, e in zip(opinions, examples, strict=True)]
-    rows = np.stack([article_row(p, e.reading.title is not None) for p, e in zip(opinions, examples, strict=True)])
+    direction = _claims(everything, direction_row, "direction", DIRECTIONS)
+    thought = [supported(e.reading, p) for p, e in zip(opinions, examples, strict=False)]
+    rows = np.stack([article_row(p, e.reading.title is not None) for p, e in zip(thought, examples, strict=True)])
     relevant = [e.gold.label != "none" for e in examples]
     weight = np.array([(1.0 if e.gold.sure else 0.5) * (1.0 if e.gold.sentences else 0.7) for e in examples], dtype=np.float32)
     article = fit(rows, relevant, STRENGTH["article"], weight, scale=True)
@@ -215,7 +220,7 @@ def measured(examples: Sequence[Example], lessons: Sequence[Example], watch: Wat
     """Every example judged by a model that never saw its event; all models saw the lessons, which are judged by none."""
     judged: list[Judged] = []
     for inside, outside in folds(examples, FOLDS):
-        model = train([*(examples[i] for i in inside), *lessons])
+        model = train([examples[i] for i in inside], lessons)
         for i in outside:
             judged.append(judge(examples[i].gold, _tagger(examples[i].reading, model, watch), watch))
     return judged
@@ -257,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     examples = load([options.digests, *options.items], reader)
     lessons = load(sorted(LESSONS.glob("*.jsonl")), reader)
     if options.write:
-        WEIGHTS.write_text(json.dumps(train([*examples, *lessons]).as_json()) + "\n", encoding="utf-8")
+        WEIGHTS.write_text(json.dumps(train(examples, lessons).as_json()) + "\n", encoding="utf-8")
         sys.stdout.write(f"{WEIGHTS.name}: trained on {len(examples)} articles and {len(lessons)} lessons\n")
     if options.measure:
         sys.stdout.write(measure(examples, lessons, watch) + "\n")

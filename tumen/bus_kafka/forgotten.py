@@ -82,10 +82,11 @@ def find(admin: Any, transactional_id: str, points: Sequence[Any], state: Any, s
         commit = False
     else:  # nobody knows any more: what may be done twice is better than what may be lost
         commit = state not in hanging
+    order = sorted(hanging.items(), key=lambda pair: ((pair[0] == state) != commit, pair[0]))  # cut off, it is taken up the same way
     return [
         # -1: no transaction of this producer has ever been marked there, so any coordinator's word is newer (as in kafka-transactions.sh)
         Forgotten(tp, known.producer_id, found.producer_epoch, max(0, found.coordinator_epoch), commit)
-        for tp, found in sorted(hanging.items())
+        for tp, found in order
     ]
 
 

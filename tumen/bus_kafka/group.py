@@ -144,6 +144,8 @@ class KafkaGroup:
         now = time.monotonic()
         if now < self._next_upkeep:
             return
+        if self._member.broke is not None:
+            self._take_part_anew()
         dropped, assigned = self._member.dropped(), self._member.held()
         for index in [index for index in self._shares if index in dropped or index not in assigned]:
             self._close_share(index, "moved")
@@ -156,6 +158,14 @@ class KafkaGroup:
         if wanted:
             self._open(wanted)
         self._next_upkeep = time.monotonic() + _UPKEEP_SECONDS
+
+    def _take_part_anew(self) -> None:
+        """A client that broke is replaced, whatever it was: what it held is opened again from the brokers."""
+        log.error("member_broke", stage=self.name, reason=f"{type(self._member.broke).__name__}: {self._member.broke}"[:300])
+        for index in list(self._shares):
+            self._close_share(index, "member_broke")
+        self._member.close(_CLOSE_SECONDS)
+        self._member = Membership(self._clients, self._names.group(self.name), self._names.state(self.name))
 
     def _close_share(self, index: int, why: str) -> None:
         share = self._shares.pop(index)
@@ -211,6 +221,8 @@ class KafkaGroup:
         transactor = Transactor(self._clients, transactional_id)
         try:
             finish(self._clients, forgotten)
+            # once more: the broker may have gone, and forgotten, while the producer was opened
+            finish(self._clients, self._home.forgotten(transactional_id, TopicPartition(self._names.state(self.name), index)))
         except BaseException:
             transactor.discard()
             raise
@@ -247,6 +259,7 @@ class KafkaGroup:
         for share, records in self._state_records(shares):
             count += len(records)
             share.take([(raw.key.decode("utf-8", "backslashreplace"), raw.value) for raw in records])
+            share.commit_at = max([share.commit_at, *(raw.offset for raw in records if raw.key == COMMIT_KEY.encode())])
         return count
 
     def _state_records(self, shares: Sequence[Share]) -> Iterator[tuple[Share, Sequence[Any]]]:
@@ -411,6 +424,7 @@ class KafkaGroup:
             return
         self._home.wrote(ends)
         chosen.state_end = ends[self._state_at(chosen)]
+        chosen.commit_at = chosen.state_end - 1
         self._apply(chosen, attempt)
 
     def _records(self, share: Share, outputs: Sequence[Output], attempt: Attempt) -> list[Sending]:
@@ -454,11 +468,18 @@ class KafkaGroup:
             raise Moved(f"{self.name}: another process has taken share {share.index}")
         share.transactor.discard()
         share.transactor = self._transactor(share.index)
-        number = share.number
+        share.state_end = share.commit_at
+        found = {0: 0}  # number of a transaction -> where its record lies
         for _, records in self._state_records([share]):
-            number = max([number, *(commit_number(raw.value) for raw in records if raw.key == COMMIT_KEY.encode())])
+            found.update({commit_number(raw.value): raw.offset for raw in records if raw.key == COMMIT_KEY.encode()})
+        number = max(found)
+        if share.number not in found and number < attempt.number:
+            # a broker forgot the commit before this one, and it was undone with this one: what it did is done again
+            share.attempt, share.stale = None, True
+            log.error("commit_undone", stage=self.name, share=share.index)
+            raise Moved(f"{self.name}: the last commit of share {share.index} was undone by the brokers; its records are handled again")
         if number == attempt.number:
-            share.attempt = None
+            share.attempt, share.commit_at = None, found[number]
             self._apply(share, attempt)
             log.warning("commit_settled", stage=self.name, share=share.index, happened=True)
             return True

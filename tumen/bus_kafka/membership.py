@@ -36,7 +36,8 @@ class Membership:
             raise
         self._asked = time.monotonic()
         self._ending = threading.Event()
-        self._broke: Exception | None = None
+        #: why it takes part no more: a bug of the client
+        self.broke: Exception | None = None
         self._thread = threading.Thread(target=self._serve, name=f"kafka-member-{group_id}", daemon=True)
         self._thread.start()
 
@@ -53,14 +54,12 @@ class Membership:
             except (KafkaError, OSError) as error:
                 log.warning("membership", group=self._group_id, reason=f"{type(error).__name__}: {error}"[:200])
                 self._ending.wait(_WAIT_SECONDS)
-            except Exception as error:  # noqa: BLE001 - a bug of the client: raised where the stage asks what it holds
-                self._broke = error
+            except Exception as error:  # noqa: BLE001 - handed to whoever asks what it holds, who replaces it
+                self.broke = error
                 return
 
     def held(self) -> set[int]:
-        """The partitions that are this member's now.  Raises `RuntimeError` when the client broke: it takes part no more."""
-        if self._broke is not None:
-            raise RuntimeError(f"the member of {self._group_id} broke: {type(self._broke).__name__}: {self._broke}") from self._broke
+        """The partitions that are this member's now."""
         self._asked = time.monotonic()
         return {tp.partition for tp in self._member.assignment()}
 

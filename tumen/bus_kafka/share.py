@@ -41,7 +41,7 @@ class Share:
     """`hold`: the number of this hold.  `number`: of the last transaction.  `handled`: the offset of the last record handled, by place.
 
     A place is a topic and a partition.  `waiting`: records read but not handled.  `read_to`: the offset after the last record read.
-    `state_end`: the same of its state topic.
+    `state_end`: the same of its state topic.  `commit_at`: where the record of the last transaction lies there.
     `attempt`: a transaction whose outcome is not known.  `stale`: the local copy cannot be trusted, the share must be opened anew.
     `known`: it has committed before, with the inputs it has now.
     """
@@ -52,6 +52,7 @@ class Share:
     store: Store
     number: int = 0
     state_end: int = 0
+    commit_at: int = 0
     handled: dict[tuple[str, int], int] = field(default_factory=dict)
     read_to: dict[tuple[str, int], int] = field(default_factory=dict)
     waiting: dict[tuple[str, int], deque[tuple[Record, Any]]] = field(default_factory=dict)

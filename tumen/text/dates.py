@@ -98,7 +98,7 @@ def find_dates(folded: str, language: str | None, written: str | None = None) ->
 
 
 def _widened(hit: DateHit, folded: str, means: _Dates) -> DateHit:
-    """The date with what is said of it on either side ("vendredi dernier", "mi-septembre"); of two days ("24. bis 26.") the first counts."""
+    """The date with what is said of it on either side ("vendredi dernier"); of two days ("24. bis 26.") the first counts."""
     if hit.offset is not None:
         return hit
     start = max(0, hit.start - 40)

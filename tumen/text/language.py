@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 LIMIT = 2000  # characters looked at
 MIN_LETTERS = 10  # fewer say nothing, unless the script does
 SURE = 0.3  # least share of the vote that a configured language needs: on 3,463 headlines, 1 in 2,263 of another language is taken for one
-ALONE, AHEAD = 0.2, 1.5  # ... or a lesser share, so many times that of any other: 7 abstentions fewer in 16, one more (an English one) taken
+# ... or a lesser share, so many times that of any other: 7 abstentions fewer in 16, one more (an English one) taken
+ALONE, AHEAD = 0.2, 1.5
 CLOSE = 0.15  # ... when the feed says that it writes in this language
 
 PANEL = tuple("it en ru uk be bg sr fr de es pt pl cs nl sv no da ro tr vi id ca kk zxx".split())  # noqa: SIM905 - a list of words
